@@ -1,0 +1,37 @@
+"""Every event there is, by the name that stands in `ce_type`."""
+
+from duly_contracts.decisions import MessageRequestedV1, MessageWithheldV1
+from duly_contracts.event import Event
+from duly_contracts.outreach import (
+    OutreachFailedV1,
+    OutreachRequestedV1,
+    OutreachSentV1,
+    OutreachSuppressedV1,
+    OutreachWithdrawnV1,
+)
+from duly_contracts.people import PersonRecordedV1
+from duly_contracts.training import (
+    TrainingAssignedV1,
+    TrainingCompletedV1,
+    TrainingDueChangedV1,
+    TrainingProgressedV1,
+    TrainingWithdrawnV1,
+)
+
+EVENTS: tuple[type[Event], ...] = (
+    TrainingAssignedV1,
+    TrainingProgressedV1,
+    TrainingCompletedV1,
+    TrainingDueChangedV1,
+    TrainingWithdrawnV1,
+    PersonRecordedV1,
+    OutreachRequestedV1,
+    OutreachWithdrawnV1,
+    OutreachSentV1,
+    OutreachSuppressedV1,
+    OutreachFailedV1,
+    MessageRequestedV1,
+    MessageWithheldV1,
+)
+
+BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

@@ -1,0 +1,50 @@
+"""Why somebody heard something, or did not: each moment that came leaves one of these."""
+
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from msgspec import Meta
+
+from duly_contracts.event import Event, OpaqueId, ShortText, Utc
+from duly_contracts.outreach import Reason
+from duly_contracts.topics import DECISIONS
+
+
+class DecisionEvent(Event, frozen=True, kw_only=True):
+    """A message was due, and this is what was decided; topic duly.decisions, no personal data."""
+
+    topic: ClassVar[str] = DECISIONS.name
+    moments: ClassVar[tuple[str, ...]] = ("occurred_at", "due_at")
+
+    about: OpaqueId
+    rule: Annotated[str, Meta(min_length=1, max_length=100)]  # as "deadline-reminder"
+    step: Annotated[str, Meta(min_length=1, max_length=40)]
+    policy_version: ShortText
+    due_at: Utc  # the moment that came
+    reason: Reason
+    values: dict[Annotated[str, Meta(max_length=60)], ShortText] = {}  # what the rule looked at
+
+    @property
+    def subject(self) -> str:
+        """What the message would be about."""
+        return self.about
+
+
+class MessageRequestedV1(DecisionEvent, frozen=True, kw_only=True):
+    """The moment came and the message was asked for.
+
+    Emitted by the deciding service, in the transaction that asks messenger.
+    """
+
+    type: ClassVar[str] = "duly.decisions.requested.v1"
+
+    outreach_id: UUID
+
+
+class MessageWithheldV1(DecisionEvent, frozen=True, kw_only=True):
+    """The moment came and nothing was asked for; the reason says why.
+
+    Emitted by the deciding service, once per step and occurrence.
+    """
+
+    type: ClassVar[str] = "duly.decisions.withheld.v1"
