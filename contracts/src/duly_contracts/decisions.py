@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from duly_contracts.event import Event, OpaqueId, ShortText, Utc
 from duly_contracts.outreach import Reason
@@ -22,7 +22,7 @@ class DecisionEvent(Event, frozen=True, kw_only=True):
     policy_version: ShortText
     due_at: Utc  # the moment that came
     reason: Reason
-    values: dict[Annotated[str, Meta(max_length=60)], ShortText] = {}  # what the rule looked at
+    values: dict[Annotated[str, Meta(max_length=60)], ShortText] = field(default_factory=dict)  # what it saw
 
     @property
     def subject(self) -> str:

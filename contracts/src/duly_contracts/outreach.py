@@ -3,12 +3,12 @@
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-from duly_contracts.event import Event, OpaqueId, ShortText, Utc
+from duly_contracts.event import Event, OpaqueId, ShortText, Utc, check_moments
 from duly_contracts.topics import OUTREACH
 
-Reason = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9_]+$")]
+Reason = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9_]+(?!\n)$")]
 """A short code, the same in events, tables, metrics and explanations."""
 
 
@@ -21,6 +21,10 @@ class Ending(Struct, frozen=True, kw_only=True):
     type: Annotated[str, Meta(max_length=100)]
     about: OpaqueId
     after: Utc | None = None
+
+    def __post_init__(self) -> None:
+        """Hold `after` to what every moment of an event is held to."""
+        check_moments(self, ("after",))
 
 
 class OutreachEvent(Event, frozen=True, kw_only=True):
@@ -53,7 +57,7 @@ class OutreachRequestedV1(OutreachEvent, frozen=True, kw_only=True):
     not_before: Utc
     useful_until: Utc
     ends_when: Annotated[tuple[Ending, ...], Meta(max_length=20)] = ()
-    values: dict[Annotated[str, Meta(max_length=60)], ShortText] = {}
+    values: dict[Annotated[str, Meta(max_length=60)], ShortText] = field(default_factory=dict)
     mandatory: bool = True
     policy_version: ShortText = ""
 
@@ -80,7 +84,7 @@ class OutreachSentV1(OutreachEvent, frozen=True, kw_only=True):
     about: OpaqueId
     step: str
     channel: Literal["mail"]
-    attempts: Annotated[int, Meta(ge=1)]
+    attempts: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     provider_id: ShortText = ""  # what the provider calls it; for mail our Message-ID
 
 

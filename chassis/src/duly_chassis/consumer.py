@@ -1,0 +1,161 @@
+"""From Kafka to the lanes: raw batches from FastStream, one acknowledgement when all lanes have committed.
+
+FastStream gives the subscription and its lifecycle. None of its ack policies is safe for us, so the policy is
+MANUAL, the bytes arrive untouched, and this handler never raises (RELIABILITY 3.1 and 5).
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+
+from duly_chassis import brakes
+from duly_chassis.database import Database
+from duly_chassis.dead_letters import Raw
+from duly_chassis.faults import label
+from duly_chassis.lane import Lanes, Read
+from duly_chassis.logs import log
+from duly_chassis.metrics import Metrics
+from duly_chassis.service import Service
+from duly_chassis.settings import ServiceSettings
+from duly_contracts.decode import Decoder, Poison
+
+POISON_PER_MINUTE_MAX = 20
+POISON_SHARE_MAX = 0.05
+RECENT_RECORDS = 1000
+BRAKE_POLL_S = 1.0
+LOG = log("consumer")
+
+
+async def untouched(message: KafkaMessage) -> Any:
+    """Decode nothing: with FastStream's default one bad JSON loses its whole batch (measured)."""
+    return message.body
+
+
+class Consumer:
+    """The one subscriber of a service, for all its topics."""
+
+    def __init__(
+        self,
+        service: Service[Any],
+        settings: ServiceSettings,
+        database: Database,
+        lanes: Lanes,
+        metrics: Metrics,
+    ) -> None:
+        self._service = service
+        self._settings = settings
+        self._database = database
+        self._lanes = lanes
+        self._metrics = metrics
+        self._decoder = Decoder(event for listen in service.listens for event in listen.types)
+        self._recent = Recent()
+        self.stopping = False
+        self.held: str | None = None
+        """The brake that holds this consumer, if one does."""
+        self.committed: list[Any] = []
+        """Called after each batch; the host puts the wakes of relay and due loops here."""
+
+    def subscribe(self, broker: KafkaBroker) -> Any:
+        """Declare the subscription; every choice that safety hangs on is written here."""
+        subscriber = broker.subscriber(
+            *(topic.name for topic in self._service.topics),
+            group_id=f"duly-{self._service.name.replace('_', '-')}",
+            group_instance_id=self._settings.instance_id,
+            batch=True,
+            max_records=self._settings.batch_records_max,
+            batch_timeout_ms=self._settings.batch_wait_ms,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+            max_poll_interval_ms=300_000,
+            decoder=untouched,
+        )
+
+        async def consume(message: KafkaMessage) -> None:
+            await self.batch(message)
+
+        subscriber(consume)
+        return subscriber
+
+    async def batch(self, message: KafkaMessage) -> None:
+        """Apply one batch and acknowledge it."""
+        raw = message.raw_message
+        records: Sequence[Raw] = raw if isinstance(raw, tuple) else (raw,)
+        reads = [Read(record, self._read(record)) for record in records]
+        await self._pass_brake(sum(isinstance(read.outcome, Poison) for read in reads), len(reads))
+        await asyncio.gather(
+            *(self._lanes.apply(lane, lambda: self.stopping) for lane in split(reads, self._settings.lanes))
+        )
+        for wake in self.committed:
+            wake()
+        try:
+            await message.ack()
+        except KafkaError as error:  # after a rebalance: the batch comes again and the offsets drop it
+            self._metrics.acks_lost.labels(self._service.name).inc()
+            LOG.warning("ack_lost", service=self._service.name, error=label(error))
+
+    def _read(self, record: Raw) -> Any:
+        return self._decoder.decode(record.topic, record.key, record.headers, record.value)
+
+    async def _pass_brake(self, poison: int, number: int) -> None:
+        """Hold before writing when too much is poison: a bad schema must not empty the topic into dead letters."""
+        if self.held is not None:
+            await self.wait_for_release()
+        if self._recent.too_much(poison, number):
+            reason = f"{poison} of {number} records in one batch could not be read"
+            await self._lanes.in_place(lambda connection: brakes.trip(connection, brakes.DEAD_LETTERS, reason))
+            self._recent = Recent()
+            await self.wait_for_release()
+        self._recent.note(poison, number)
+
+    async def wait_for_release(self) -> None:
+        """Wait, for as long as it takes, until a person has released what holds this consumer."""
+        while not self.stopping:
+            holding = await self._lanes.in_place(brakes.held)
+            self.held = holding[0][0] if holding else None
+            if self.held is None:
+                return
+            LOG.error("consumer_held", service=self._service.name, brake=self.held, reason=holding[0][1])
+            await asyncio.sleep(BRAKE_POLL_S)
+
+
+class Recent:
+    """How much of what came lately was poison (machine clock)."""
+
+    def __init__(self) -> None:
+        self._minute: deque[tuple[float, int]] = deque()
+        self._thousand: deque[tuple[int, int]] = deque()
+
+    def note(self, poison: int, number: int) -> None:
+        """Remember one batch."""
+        if poison:
+            self._minute.append((time.monotonic(), poison))
+        self._thousand.append((poison, number))
+        while sum(seen for _, seen in self._thousand) - self._thousand[0][1] >= RECENT_RECORDS:
+            self._thousand.popleft()
+
+    def too_much(self, poison: int, number: int) -> bool:
+        """Tell whether this batch would break a limit; few records say nothing about a share."""
+        if not poison:
+            return False
+        since = time.monotonic() - 60
+        if poison + sum(count for at, count in self._minute if at >= since) > POISON_PER_MINUTE_MAX:
+            return True
+        seen = number + sum(count for _, count in self._thousand)
+        bad = poison + sum(count for count, _ in self._thousand)
+        return seen >= RECENT_RECORDS and bad > POISON_SHARE_MAX * seen
+
+
+def split(reads: Sequence[Read], lanes: int) -> list[list[Read]]:
+    """Part a batch by partition number, so that a person's facts of all topics share a lane."""
+    parts: dict[int, list[Read]] = {}
+    for read in reads:
+        parts.setdefault(read.record.partition % lanes, []).append(read)
+    return list(parts.values())

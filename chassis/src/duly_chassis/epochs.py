@@ -1,0 +1,93 @@
+"""Notices a rebuilt broker: without this, offsets that start again at 0 would pass for redeliveries and be dropped.
+
+Another cluster id is certain, and a new epoch is opened by itself. The same cluster with a log shorter than what was
+applied (a topic deleted and created again, records lost) is held for a person.
+"""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import TopicPartition
+
+from duly_chassis import brakes, offsets
+from duly_chassis.database import Connection, Database
+from duly_chassis.logs import log
+from duly_chassis.service import Service
+from duly_chassis.settings import ServiceSettings
+
+ASK_DEADLINE_MS = 10_000
+LOG = log("epochs")
+
+
+class Epochs:
+    """Compares what was applied with what the broker has."""
+
+    def __init__(self, service: Service[Any], settings: ServiceSettings, database: Database) -> None:
+        self._service = service
+        self._settings = settings
+        self._database = database
+
+    async def verify(self) -> bool:
+        """Open a new epoch where the cluster is another one; trip the brake where the log is shorter. True: all is well."""
+        cluster_id, ends = await self._ask()
+        async with self._database.transaction() as connection:
+            known = await offsets.stored(connection)
+            other = {place for place, (_, cluster) in known.items() if cluster not in (None, cluster_id)}
+            if other:
+                LOG.error("broker_rebuilt", service=self._service.name, partitions=len(other))
+                await offsets.open_epoch(connection, other, cluster_id)
+            await offsets.adopt(connection, cluster_id)
+            short = {
+                place
+                for place, (next_offset, _) in known.items()
+                if place not in other and ends.get(place, 0) < next_offset
+            }
+            if not short:
+                return True
+            if await self._released(connection):
+                await offsets.open_epoch(connection, short, cluster_id)
+                return True
+            topic, partition = min(short)
+            await brakes.trip(
+                connection,
+                brakes.SHORT_LOG,
+                f"{topic}[{partition}] ends before what was applied, as {len(short)} partitions do",
+            )
+            return False
+
+    async def _released(self, connection: Connection) -> bool:
+        """Tell whether a person has just said that the shorter log is as it should be."""
+        return bool(
+            await connection.fetchval(
+                """
+                UPDATE brakes SET spent_at = clock_timestamp()
+                 WHERE name = $1 AND released_at IS NOT NULL AND spent_at IS NULL
+                RETURNING true
+                """,
+                brakes.SHORT_LOG,
+            )
+        )
+
+    async def _ask(self) -> tuple[str, dict[offsets.Partition, int]]:
+        """Ask the broker who it is and where its logs end."""
+        admin = AIOKafkaAdminClient(
+            bootstrap_servers=self._settings.kafka_bootstrap, request_timeout_ms=ASK_DEADLINE_MS
+        )
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.kafka_bootstrap, request_timeout_ms=ASK_DEADLINE_MS
+        )
+        try:
+            await admin.start()
+            await consumer.start()
+            cluster_id = (await admin.describe_cluster())["cluster_id"]
+            places = [
+                TopicPartition(topic.name, number)
+                for topic in self._service.topics
+                for number in range(topic.partitions)
+            ]
+            ends = await consumer.end_offsets(places)
+            return str(cluster_id), {(place.topic, place.partition): end for place, end in ends.items()}
+        finally:
+            await consumer.stop()
+            await admin.close()

@@ -1,0 +1,66 @@
+"""Which facts were seen: the guard against one fact published twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from duly_chassis.database import Connection
+from duly_contracts.decode import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """A batch after the inbox: new facts, and those whose id was seen before with other content."""
+
+    fresh: list[Fact[Any]]
+    conflicting: list[Fact[Any]]
+
+
+async def take(connection: Connection, facts: Sequence[Fact[Any]]) -> Sorted:
+    """Note these facts as seen and return the new ones, in their order.
+
+    The claim is one INSERT, never a SELECT before an INSERT: two replicas cannot both find a fact new.
+    """
+    if not facts:
+        return Sorted([], [])
+    rows = await connection.fetch(
+        """
+        INSERT INTO inbox (tenant_id, source, event_id, digest)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+            ON CONFLICT DO NOTHING
+        RETURNING tenant_id, source, event_id, digest
+        """,
+        [fact.data.tenant_id for fact in facts],
+        [fact.source for fact in facts],
+        [fact.id for fact in facts],
+        [fact.digest for fact in facts],
+    )
+    if len(rows) == len(facts):
+        return Sorted(list(facts), [])
+    new = {tuple(row) for row in rows}
+    fresh, again = [], []
+    for fact in facts:
+        name = (fact.data.tenant_id, fact.source, fact.id, fact.digest)
+        if name in new:
+            new.remove(name)  # the same fact twice in one batch is new once
+            fresh.append(fact)
+        else:
+            again.append(fact)
+    return Sorted(fresh, await _conflicting(connection, again))
+
+
+async def _conflicting(connection: Connection, again: Sequence[Fact[Any]]) -> list[Fact[Any]]:
+    """Return those whose stored content differs from what came now."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT i.tenant_id, i.source, i.event_id, i.digest
+          FROM inbox AS i
+          JOIN unnest($1::text[], $2::text[], $3::text[]) AS t (tenant_id, source, event_id)
+            ON i.tenant_id = t.tenant_id AND i.source = t.source AND i.event_id = t.event_id
+        """,
+        [fact.data.tenant_id for fact in again],
+        [fact.source for fact in again],
+        [fact.id for fact in again],
+    )
+    known = {(row["tenant_id"], row["source"], row["event_id"]): row["digest"] for row in rows}
+    return [fact for fact in again if known.get((fact.data.tenant_id, fact.source, fact.id)) != fact.digest]

@@ -1,0 +1,86 @@
+"""Background loops under a supervisor: it catches all, backs off, starts again, and knows when each last lived."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from duly_chassis import retry
+from duly_chassis.faults import label
+from duly_chassis.logs import log
+from duly_chassis.metrics import Metrics
+from duly_chassis.service import Step
+from duly_chassis.wake import Wake
+
+HEARTBEAT_DEADLINE_S = 60
+LOG = log("loops")
+
+
+class Supervised:
+    """One loop: its task, its heartbeat, and what troubles it now."""
+
+    def __init__(
+        self,
+        name: str,
+        step: Step,
+        wake: Wake,
+        interval_s: float,
+        metrics: Metrics,
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.name = name
+        self.trouble: str | None = None
+        self._step = step
+        self._wake = wake
+        self._interval_s = interval_s
+        self._metrics = metrics
+        self._close = close
+        self._stopping = False
+        self._beat_s = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the loop last showed life (machine clock)."""
+        return time.monotonic() - self._beat_s
+
+    @property
+    def alive(self) -> bool:
+        """Whether the task runs and its heartbeat is young enough."""
+        return self._task is not None and not self._task.done() and self.age_s < HEARTBEAT_DEADLINE_S
+
+    def start(self) -> None:
+        """Begin to run."""
+        self._task = asyncio.create_task(self._run(), name=f"{self._metrics.service}:{self.name}")
+
+    async def stop(self, deadline_s: float) -> None:
+        """Let the round in hand finish within the deadline, then cut it: what it left is picked up after a crash too."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=deadline_s)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._close is not None:
+            await self._close()
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            more = await retry.in_place(self._round, self._worth_it, self._failed)
+            self.trouble = None
+            if not more and not self._stopping:
+                await self._wake.wait(self._interval_s)
+
+    async def _round(self) -> bool:
+        self._beat_s = time.monotonic()
+        try:
+            return await self._step()
+        finally:
+            self._beat_s = time.monotonic()
+
+    def _worth_it(self, _error: BaseException) -> bool:
+        return not self._stopping
+
+    def _failed(self, error: BaseException, attempt: int) -> None:
+        self.trouble = label(error)
+        self._metrics.retries.labels(self._metrics.service, self.name, self.trouble).inc()
+        LOG.warning("loop_failed", service=self._metrics.service, loop=self.name, error=self.trouble, attempt=attempt)

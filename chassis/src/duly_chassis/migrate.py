@@ -1,0 +1,134 @@
+"""`duly migrate`: schemas, roles, row-level security and topics, as the code of this release wants them.
+
+The chassis chain runs first in each service's schema, then the service's own; each has its own version table.
+Whoever migrates owns the tables; no role of a running service does. Running it again changes nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import make_url
+
+from duly_chassis.service import Entry
+from duly_contracts import topics
+
+LOCK = 0x64756C79  # "duly": one migration at a time
+TOPICS_DEADLINE_MS = 30_000
+SERVER_VERSION_MIN = 16_00_00
+DAY_MS = 86_400_000
+
+
+class MigrationError(Exception):
+    """The server cannot hold Duly; the text says what is wrong in plain words."""
+
+
+def schemas(database_url: str, entries: Sequence[Entry], say: Callable[[str], None]) -> None:
+    """Bring every service's schema to this release; raises MigrationError or the database's own error."""
+    url = make_url(database_url).set(drivername="postgresql+psycopg")
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            version = connection.scalar(text("SELECT current_setting('server_version_num')::int"))
+            if version is None or version < SERVER_VERSION_MIN:
+                raise MigrationError(f"PostgreSQL 16 or later is needed, this server is {version}")
+            connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+            connection.commit()
+            for entry in entries:
+                say(f"schema {entry.name}")
+                _schema(connection, entry)
+    finally:
+        engine.dispose()
+
+
+def _schema(connection: Connection, entry: Entry) -> None:
+    """Migrate one schema: roles, both chains, then rights for every table they made."""
+    name = entry.name  # from an entry point of ours, [a-z_] by the naming test: safe inside SQL
+    for role in (name, f"{name}_reader"):
+        known = connection.scalar(text("SELECT true FROM pg_roles WHERE rolname = :role"), {"role": role})
+        if not known:
+            connection.execute(text(f'CREATE ROLE "{role}" NOLOGIN'))
+        connection.execute(text(f'GRANT "{role}" TO CURRENT_USER'))
+    # Batches mix tenants, so the workers' role is not under row-level security; its statements carry the tenant.
+    connection.execute(text(f'ALTER ROLE "{name}" BYPASSRLS'))
+    connection.execute(text(f'ALTER ROLE "{name}_reader" NOBYPASSRLS'))
+    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{name}"'))
+    connection.execute(text(f'SET search_path TO "{name}"'))
+    connection.commit()
+    _chain(connection, "duly_chassis.migrations", name, "chassis_version")
+    _chain(connection, entry.migrations, name, "service_version")
+    connection.execute(text(RIGHTS.format(schema=name)))
+    connection.commit()
+
+
+def _chain(connection: Connection, package: str, schema: str, version_table: str) -> None:
+    """Run one chain of revisions to its head, each in a transaction."""
+    config = Config()
+    environment = resources.files("duly_chassis.migrations")
+    config.set_main_option("script_location", str(environment))
+    config.set_main_option("version_locations", str(Path(str(resources.files(package))) / "versions"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes.update(connection=connection, schema=schema, version_table=version_table)
+    command.upgrade(config, "heads")
+    connection.commit()
+
+
+RIGHTS = """
+DO $$
+DECLARE
+    found record;
+BEGIN
+    GRANT USAGE ON SCHEMA "{schema}" TO "{schema}", "{schema}_reader";
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{schema}" TO "{schema}";
+    FOR found IN
+        SELECT c.relname, EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_tenant') AS has_policy
+          FROM pg_class c
+          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+         WHERE c.relnamespace = '"{schema}"'::regnamespace AND c.relkind IN ('r', 'p')
+    LOOP
+        EXECUTE format('ALTER TABLE "{schema}".%I ENABLE ROW LEVEL SECURITY', found.relname);
+        EXECUTE format('ALTER TABLE "{schema}".%I FORCE ROW LEVEL SECURITY', found.relname);
+        EXECUTE format('GRANT SELECT ON "{schema}".%I TO "{schema}_reader"', found.relname);
+        IF NOT found.has_policy THEN
+            -- '' and NULL are no tenant: after a commit the setting is '', not NULL (measured)
+            EXECUTE format(
+                'CREATE POLICY one_tenant ON "{schema}".%I TO "{schema}_reader" '
+                'USING (tenant_id = nullif(current_setting(''duly.tenant'', true), ''''))', found.relname);
+        END IF;
+    END LOOP;
+END $$
+"""
+
+
+async def create_topics(bootstrap: str, say: Callable[[str], None]) -> None:
+    """Create the topics that are missing; an existing one keeps its partitions, for they are fixed at creation."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=TOPICS_DEADLINE_MS)
+    async with asyncio.timeout(TOPICS_DEADLINE_MS / 1000):
+        await admin.start()
+        try:
+            answer = await admin.create_topics([_new(topic) for topic in topics.ALL])
+        finally:
+            await admin.close()
+    for name, code, *_ in answer.topic_errors:
+        error = for_code(code)
+        if error is TopicAlreadyExistsError:
+            continue
+        if code:
+            raise MigrationError(f"topic {name}: {error.__name__}")
+        say(f"topic {name}")
+
+
+def _new(topic: topics.Topic) -> NewTopic:
+    """Describe a topic to the broker; -1 takes the broker's own replication."""
+    configs = {"max.message.bytes": "1048576"}
+    if topic.compacted:
+        configs["cleanup.policy"] = "compact"
+    else:
+        configs["retention.ms"] = str(topic.retention_days * DAY_MS)
+    return NewTopic(topic.name, topic.partitions, -1, topic_configs=configs)

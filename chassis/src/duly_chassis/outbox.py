@@ -1,0 +1,71 @@
+"""Events on their way out: written with the state they follow from, published afterwards by the relay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from duly_chassis.database import Connection
+from duly_contracts.envelope import Headers, seal
+from duly_contracts.event import Event
+
+ENCODER = msgspec.json.Encoder()
+DECODER = msgspec.json.Decoder(list[tuple[str, str]])
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event that is committed and not yet known to be published."""
+
+    id: int
+    topic: str
+    key: bytes
+    headers: Headers
+    value: bytes
+
+
+async def put(connection: Connection, source: str, outgoing: Sequence[tuple[UUID, Event]]) -> None:
+    """Write events into the outbox, in the order they were emitted."""
+    if not outgoing:
+        return
+    sealed = [seal(event, str(event_id), source) for event_id, event in outgoing]
+    await connection.execute(
+        """
+        INSERT INTO outbox (topic, key, headers, value)
+        SELECT * FROM unnest($1::text[], $2::bytea[], $3::json[], $4::bytea[])
+        """,
+        [record.topic for record in sealed],
+        [record.key for record in sealed],
+        [ENCODER.encode([(name, value.decode()) for name, value in record.headers]).decode() for record in sealed],
+        [record.value for record in sealed],
+    )
+
+
+async def waiting(connection: Connection, limit: int) -> list[Waiting]:
+    """Return the oldest unpublished events; whoever asks holds the relay's lock, so nobody else has them."""
+    rows = await connection.fetch(
+        """
+        SELECT id, topic, key, headers, value
+          FROM outbox
+         WHERE published_at IS NULL
+         ORDER BY id
+         LIMIT $1
+        """,
+        limit,
+    )
+    return [
+        Waiting(
+            row["id"],
+            row["topic"],
+            row["key"],
+            tuple((name, value.encode()) for name, value in DECODER.decode(row["headers"])),
+            row["value"],
+        )
+        for row in rows
+    ]
+
+
+async def mark_published(connection: Connection, ids: Sequence[int]) -> None:
+    """Note that the broker has acknowledged these events."""
+    await connection.execute("UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY($1::bigint[])", ids)

@@ -1,0 +1,127 @@
+"""What a service says about itself in its app.py: the tables from which the chassis builds everything else."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from duly_chassis.clock import Clock
+from duly_chassis.database import Connection, Database
+from duly_chassis.metrics import Metrics
+from duly_chassis.settings import ServiceSettings
+from duly_chassis.wake import Wake
+from duly_chassis.work import Work
+from duly_contracts.decode import Fact
+from duly_contracts.event import Event
+from duly_contracts.topics import Topic
+
+W = TypeVar("W", bound=Work)
+
+Handler = Callable[[Sequence[Fact[Any]], datetime, Any], Awaitable[None]]
+"""What happens with facts not seen before: `(facts, now, tx)`. The chassis owns the transaction."""
+
+Answer = Callable[[Connection, Mapping[str, str]], Awaitable[Any]]
+"""What a GET under /v1 answers, from one reader's transaction and the query's parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Facts of these types, all from one topic, go to this handler; one line of the route table."""
+
+    topic: Topic
+    types: tuple[type[Event], ...]
+    handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Rows whose moment has come are claimed by `claim` and worked by `act`, in one transaction."""
+
+    name: str
+    claim: Callable[[Any, datetime, int], Awaitable[Sequence[Any]]]
+    act: Callable[[Sequence[Any], datetime, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a loop of a service's own may use."""
+
+    database: Database
+    clock: Clock
+    metrics: Metrics
+    wake: Wake
+    """Set when this service's rows may have become due."""
+    committed: Callable[[], None]
+    """To be called after a commit that wrote events or due rows."""
+
+
+class Step(Protocol):
+    """One round of a loop: do what is there, and say whether there may be more."""
+
+    async def __call__(self) -> bool:
+        """Do one round; returns True when another should follow at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A background loop of a service's own, such as messenger's sender; the supervisor runs and watches it."""
+
+    name: str
+    step: Callable[[Context], Step]
+    interval_s: float
+    """Longest pause between rounds when nothing wakes it (machine clock)."""
+    close: Callable[[], Awaitable[None]] | None = None
+    """Gives back what the loop holds, after its last round."""
+    woken: bool = True
+    """Whether commits and clock jumps wake it; a loop on the machine clock alone is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A POST under /v1: a person's order, worked in one worker's transaction."""
+
+    path: str
+    act: Callable[[Any, Mapping[str, Any], datetime], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Generic[W]):
+    """A whole service, as data."""
+
+    name: str
+    work: Callable[[Connection], W]
+    listens: tuple[Listen, ...]
+    emits: tuple[type[Event], ...]
+    timers: tuple[When, ...] = ()
+    loops: tuple[Loop, ...] = ()
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    acts: tuple[Act, ...] = ()
+    prepare: Callable[[W], Awaitable[None]] | None = None
+    """Done once at start, in a transaction of its own: for example, making the policy file a row."""
+    purges: Mapping[str, str] = field(default_factory=dict)
+    """Statement by name; each deletes at most $2 rows older than $1."""
+    waits: tuple[str, ...] = ()
+    """Tables with a `next_due_at`: what a rehearsal must see empty of due rows before time moves on."""
+    busy: str = "SELECT false"
+    """A query that says whether something is between two states: claimed, or on its way to a provider."""
+
+    @property
+    def source(self) -> str:
+        """The `ce_source` of this service's events."""
+        return f"duly/{self.name}"
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics it listens to, each once."""
+        return tuple(dict.fromkeys(listen.topic for listen in self.listens))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a service's entry point offers: enough to migrate it, run it alone, or run it beside others."""
+
+    name: str
+    settings: type[ServiceSettings]
+    build: Callable[[Any, Clock], Service[Any]]
+    migrations: str
+    """The package that holds its chain."""

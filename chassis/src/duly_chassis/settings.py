@@ -1,0 +1,126 @@
+"""What an operator may set for every service, and how it is read: environment or secret files, once, at start.
+
+`DULY_REMINDERS_DATABASE_URL` is for reminders alone, `DULY_DATABASE_URL` for every service that has none
+of its own; with `_FILE` appended either names a file that holds the value.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+SHARED_PREFIX = "DULY_"
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """Values that lie in files named by `<PREFIX><SETTING>_FILE`, as orchestrators mount secrets."""
+
+    def __init__(self, settings_cls: type[BaseSettings], prefix: str) -> None:
+        super().__init__(settings_cls)
+        self._prefix = prefix
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - the base names both
+        """Read the named file; raises ValueError with the setting's name when it cannot be read."""
+        name = f"{self._prefix}{field_name.upper()}_FILE"
+        path = os.environ.get(name)
+        if path is None:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except OSError as error:
+            raise ValueError(f"{name}: cannot read the file it names ({error.strerror})") from None
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what the files hold."""
+        found = ((name, self.get_field_value(field, name)[0]) for name, field in self.settings_cls.model_fields.items())
+        return {name: value for name, value in found if value is not None}
+
+
+class ServiceSettings(BaseSettings):
+    """The settings every service has; a service's own class adds to them. Values never appear in errors."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    service: ClassVar[str]
+    """The service's name; its own variables begin with DULY_<NAME>_."""
+
+    database_url: SecretStr
+    """The PostgreSQL server and database, as postgresql://user@host:port/name; the service takes its own role."""
+
+    kafka_bootstrap: str
+    """Where the brokers are, as host:port, several separated by commas."""
+
+    http_host: str = "127.0.0.1"
+    """Where health, metrics and explanations are served; an inner address, never a public one."""
+
+    http_port: int = Field(default=0, ge=0, le=65535)
+    """The port for it; 0 takes a free one and logs it."""
+
+    http_token: SecretStr | None = None
+    """What a caller of /v1 must bring as bearer token; required when http_host is not a loopback address."""
+
+    batch_records_max: int = Field(default=2000, ge=1, le=10_000)
+    """Records taken from Kafka at once: the largest batch anywhere in the consumer layer."""
+
+    batch_wait_ms: int = Field(default=20, ge=1, le=1000)
+    """How long the consumer waits for more when nothing is there (machine clock)."""
+
+    instance_id: str | None = None
+    """A stable name of this replica: a restarted one takes its partitions back at once instead of after the timeout."""
+
+    lanes: int = Field(default=3, ge=1, le=6)
+    """Database transactions that work one batch side by side, split by partition."""
+
+    due_batch_max: int = Field(default=1000, ge=1, le=5000)
+    """Rows whose moment came, claimed at once."""
+
+    tick_interval_s: float = Field(default=5, gt=0, le=300)
+    """How often due rows are looked for when nothing wakes the loop (machine clock); lateness by this much at most."""
+
+    relay_batch_max: int = Field(default=2000, ge=1, le=10_000)
+    """Outgoing events published at once."""
+
+    connections_max: int = Field(default=6, ge=2, le=50)
+    """Database connections of this process: lanes, due loops, relay and HTTP together."""
+
+    stop_deadline_s: float = Field(default=25, gt=0, le=300)
+    """How long an orderly stop may take (machine clock) before what is left is abandoned to crash recovery."""
+
+    keep_inbox_days: int = Field(default=45, ge=1)
+    """How long seen event ids are kept: longer than the topic keeps records (machine clock)."""
+
+    keep_outbox_days: int = Field(default=1, ge=1)
+    """How long published events stay in the outbox (machine clock)."""
+
+    keep_dead_letters_days: int = Field(default=30, ge=1)
+    """How long dead letters are kept (machine clock)."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged: this level and above."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by one with the service's prefix
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - files named by _FILE instead
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - files named by _FILE instead
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Look in this order: arguments, the service's own variables and files, the shared ones."""
+        own = f"{SHARED_PREFIX}{cls.service.upper()}_"
+        return (
+            init_settings,
+            EnvSettingsSource(settings_cls, env_prefix=own),
+            FileSource(settings_cls, own),
+            EnvSettingsSource(settings_cls, env_prefix=SHARED_PREFIX),
+            FileSource(settings_cls, SHARED_PREFIX),
+        )

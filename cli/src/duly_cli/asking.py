@@ -1,0 +1,39 @@
+"""Asks running services over HTTP: each answers its own part."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+ASK_DEADLINE_S = 30
+
+
+class Unanswered(Exception):
+    """A service gave no answer, or refused; the text says which and how."""
+
+
+async def get(address: str, path: str, query: Mapping[str, str], token: str | None = None) -> Any:
+    """Return a service's answer; raises Unanswered."""
+    return await _ask("GET", address, path, token, params=dict(query))
+
+
+async def post(address: str, path: str, order: Mapping[str, str], token: str | None = None) -> Any:
+    """Give a service an order and return its answer; raises Unanswered."""
+    return await _ask("POST", address, path, token, json=dict(order))
+
+
+async def _ask(method: str, address: str, path: str, token: str | None, **content: Any) -> Any:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    timeout = aiohttp.ClientTimeout(total=ASK_DEADLINE_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            session.request(method, address + path, allow_redirects=False, **content) as response,
+        ):
+            answer = await response.json()
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise Unanswered(f"no answer from {address}{path} ({type(error).__name__}); is it running?") from None
+    if response.status != 200:  # noqa: PLR2004 - the one status that carries an answer
+        word = answer.get("error", "refused") if isinstance(answer, dict) else "refused"
+        raise Unanswered(f"{address}{path} answered {response.status}: {word}")
+    return answer

@@ -1,0 +1,24 @@
+"""Which services there are: found by entry point, so that this command imports none of them by name."""
+
+from importlib.metadata import entry_points
+
+from duly_chassis.service import Entry
+
+GROUP = "duly.services"
+
+
+class UnknownService(Exception):
+    """No installed service has this name; the text lists those that are there."""
+
+
+def every() -> tuple[Entry, ...]:
+    """Return the installed services, by name."""
+    return tuple(point.load() for point in sorted(entry_points(group=GROUP), key=lambda point: point.name))
+
+
+def named(name: str) -> Entry:
+    """Return one service; raises UnknownService."""
+    for entry in every():
+        if entry.name == name:
+            return entry
+    raise UnknownService(f"no service is called {name!r}; there are: {', '.join(entry.name for entry in every())}")

@@ -1,0 +1,61 @@
+"""The stored driven instant: what lets a killed rehearsal go on where it stood."""
+
+from datetime import datetime
+
+import asyncpg
+
+from duly_cli.rehearsal.play import Play
+
+
+class OtherPlay(Exception):
+    """The state folder holds another play; the text says so in plain words."""
+
+
+class Progress:
+    """One row in the state's database: which play, how far, and the seconds spent on it."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+        self._connection: asyncpg.Connection[asyncpg.Record]
+
+    async def open(self, fingerprint: str) -> tuple[datetime | None, float]:
+        """Return the instant reached and the seconds spent before; raises OtherPlay."""
+        self._connection = await asyncpg.connect(self._database_url)
+        await self._connection.execute(
+            """
+            CREATE SCHEMA IF NOT EXISTS rehearsal;
+            CREATE TABLE IF NOT EXISTS rehearsal.progress (
+                id          int              PRIMARY KEY CHECK (id = 1),
+                fingerprint text             NOT NULL,
+                instant     timestamptz,
+                spent_s     double precision NOT NULL
+            );
+            """
+        )
+        row = await self._connection.fetchrow(
+            """
+            INSERT INTO rehearsal.progress AS p (id, fingerprint, spent_s) VALUES (1, $1, 0)
+                ON CONFLICT (id) DO UPDATE SET id = p.id
+            RETURNING fingerprint, instant, spent_s
+            """,
+            fingerprint,
+        )
+        if row is None or row["fingerprint"] != fingerprint:
+            raise OtherPlay("this state belongs to another play: give another --state, or the same input as before")
+        return row["instant"], row["spent_s"]
+
+    async def reach(self, instant: datetime, spent_s: float) -> None:
+        """Store the instant before the clock is set to it."""
+        await self._connection.execute(
+            "UPDATE rehearsal.progress SET instant = $1, spent_s = $2", instant, spent_s
+        )
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._connection.terminate()
+
+
+def fingerprint(play: Play) -> str:
+    """Name a play by what is in it, so that a state is never continued with other facts."""
+    first, last = play.facts[0], play.facts[-1]
+    return f"{play.tenant_id}:{len(play.facts)}:{first.event_id}:{last.event_id}:{play.policy.version}"

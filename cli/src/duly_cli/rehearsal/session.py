@@ -1,0 +1,137 @@
+"""A rehearsal from start to end: its own stack, every service in this process, the driver, and the summary."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from aiokafka import AIOKafkaProducer
+
+from duly_chassis import migrate
+from duly_chassis.clock import DrivenClock
+from duly_chassis.host import Host
+from duly_chassis.service import Entry
+from duly_chassis.settings import ServiceSettings
+from duly_cli import entries, serving
+from duly_cli.rehearsal.driver import Driver
+from duly_cli.rehearsal.idle import Idle
+from duly_cli.rehearsal.play import Play
+from duly_cli.rehearsal.progress import Progress, fingerprint
+from duly_cli.rehearsal.summary import Summary, summarise
+from duly_local.stack import Endpoints, Stack
+
+READY_S = 90
+TICK_S = 1.0  # nothing waits for it: commits and the driven clock wake every loop
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What to play, where its state lies, and who hears of it."""
+
+    play: Play
+    state: Path
+    smtp_url: str | None
+    """Where the mails go; None: to a local inbox in the state folder."""
+    until: datetime | None
+    say: Callable[[str], None]
+    told: Callable[[datetime, int], None]
+
+
+def run(rehearsal: Rehearsal) -> Summary:
+    """Play it; raises LocalError, MigrationError, OtherPlay, Unstarted or NeverIdle, each in plain words."""
+    stack = Stack(rehearsal.state, inbox=rehearsal.smtp_url is None, say=rehearsal.say)
+    with stack as endpoints:
+        rehearsal.say("Schemas and topics.")
+        migrate.schemas(endpoints.database_url, entries.every(), lambda _text: None)
+        return asyncio.run(_play(rehearsal, stack, endpoints))
+
+
+async def _play(rehearsal: Rehearsal, stack: Stack, endpoints: Endpoints) -> Summary:
+    await migrate.create_topics(endpoints.kafka_bootstrap, lambda _text: None)
+    progress = Progress(endpoints.database_url)
+    reached, spent_s = await progress.open(fingerprint(rehearsal.play))
+    try:
+        clock = DrivenClock(reached or rehearsal.play.facts[0].instant)
+        wired = [(entry, settings(entry, rehearsal, endpoints)) for entry in entries.every()]
+        async with serving.together(wired, clock) as running:
+            hosts = [host for host, _ in running]
+            rehearsal.say("Services are starting.")
+            await serving.settled(hosts, READY_S)
+            rehearsal.say("Playing." if reached is None else f"Going on from {reached.isoformat()}.")
+            seconds = await _drive(rehearsal, stack, endpoints, hosts, progress, reached, spent_s)
+            addresses = {host.service.name: address for host, address in running}
+            return await summarise(rehearsal.play, addresses, endpoints.mails, seconds)
+    finally:
+        progress.close()
+
+
+async def _drive(
+    rehearsal: Rehearsal,
+    stack: Stack,
+    endpoints: Endpoints,
+    hosts: Sequence[Host],
+    progress: Progress,
+    reached: datetime | None,
+    spent_s: float,
+) -> float:
+    async def check() -> None:
+        stack.check()
+
+    services = [host.service for host in hosts]
+    async with (
+        Idle(endpoints.database_url, endpoints.kafka_bootstrap, services) as idle,
+        _producer(endpoints.kafka_bootstrap) as producer,
+    ):
+        clock = hosts[0].clock
+        assert isinstance(clock, DrivenClock)  # noqa: S101 - wired a few lines above
+        driver = Driver(rehearsal.play, clock, idle, producer, progress, check, rehearsal.told)
+        return await driver.run(reached, rehearsal.until, spent_s)
+
+
+@asynccontextmanager
+async def _producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=1)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await asyncio.wait([asyncio.create_task(producer.stop())], timeout=5)
+
+
+def settings(entry: Entry, rehearsal: Rehearsal, endpoints: Endpoints) -> ServiceSettings:
+    """Build a service's settings for a rehearsal: loopback only, free ports, a name that takes over after a crash."""
+    values: dict[str, Any] = {
+        "database_url": endpoints.database_url,
+        "kafka_bootstrap": endpoints.kafka_bootstrap,
+        "instance_id": f"rehearsal-{entry.name}",
+        "http_port": 0,
+        "tick_interval_s": TICK_S,
+        "log_level": "error",
+    }
+    own: dict[str, dict[str, Any]] = {
+        "reminders": {"policy_file": policy_file(rehearsal)},
+        "messenger": {
+            "smtp_url": rehearsal.smtp_url or endpoints.smtp_url,
+            "loopback_only": True,
+            "default_zone": rehearsal.play.policy.default_zone,
+        },
+    }
+    return entry.settings(**values, **own.get(entry.name, {}))
+
+
+def policy_file(rehearsal: Rehearsal) -> Path:
+    """Write the play's policy as the YAML an operator would write."""
+    path = rehearsal.state / "policy.yaml"
+    body = {**rehearsal.play.policy._asdict(), "offsets_days": list(rehearsal.play.policy.offsets_days)}
+    path.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def seconds_since(began_s: float) -> float:
+    """Return the seconds since a reading of the monotonic clock."""
+    return time.monotonic() - began_s

@@ -1,0 +1,127 @@
+"""`duly replay` and `duly demo`: real or generated people, played on the driven clock."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from duly_chassis.logs import configure
+from duly_chassis.web import is_loopback
+from duly_cli.rehearsal import oulad, session
+from duly_cli.rehearsal.play import Play
+from duly_cli.rehearsal.sample import sample
+from duly_cli.rehearsal.summary import Summary
+from duly_cli.troubles import Usage, told_plainly
+
+replay = typer.Typer(help="Play recorded learners on a driven clock.", no_args_is_help=True)
+
+Smtp = Annotated[
+    str | None,
+    typer.Option("--smtp", help="Send to this server (smtp://127.0.0.1:PORT) instead of a local inbox."),
+]
+State = Annotated[
+    Path | None,
+    typer.Option("--state", help="Keep all state here; given again after any crash, the replay goes on."),
+]
+Until = Annotated[
+    datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="End at 00:00Z of this day.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line of stdout, nothing else.")]
+
+
+@replay.command("oulad")
+def replay_oulad(
+    folder: Annotated[Path, typer.Argument(help="A folder in the form of the OULAD data set.")],
+    smtp: Smtp = None,
+    state: State = None,
+    until: Until = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send the reminders that these learners would have got, each at its moment of the driven clock."""
+    with told_plainly():
+        _loopback(smtp)
+        summary = _run(oulad.read(folder), smtp, state, until)
+        _print(summary, as_json, kept=state is not None)
+
+
+def demo(state: State = None, as_json: AsJson = False) -> None:
+    """Play a generated sample organisation over a few weeks."""
+    with told_plainly():
+        summary = _run(sample(), None, state or Path(".duly/demo"), None)
+        _print(summary, as_json, kept=True)
+
+
+def _loopback(smtp: str | None) -> None:
+    """Refuse any server that is not this machine: a replay must never reach real people."""
+    if smtp is None:
+        return
+    try:
+        host = urlsplit(smtp).hostname
+    except ValueError:
+        host = None
+    if host is None or not is_loopback(host):
+        raise Usage("a replay talks to loopback addresses only: give --smtp smtp://127.0.0.1:PORT")
+
+
+def _run(play: Play, smtp: str | None, state: Path | None, until: datetime | None) -> Summary:
+    configure("error")
+    end = until.replace(tzinfo=UTC) if until else None
+    if not play.facts:
+        raise Usage("there is nothing to play: no registration with a day and an assessment with a day")
+    with _folder(state) as folder, _bar(len(play.facts)) as (say, told):
+        return session.run(session.Rehearsal(play, folder, smtp, end, say, told))
+
+
+@contextmanager
+def _folder(state: Path | None) -> Iterator[Path]:
+    if state is not None:
+        state.mkdir(parents=True, exist_ok=True)
+        yield state.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="duly-replay-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL of root runs as nobody and must reach its data below
+        yield Path(folder)
+
+
+@contextmanager
+def _bar(facts: int) -> Iterator[tuple[Callable[[str], None], Callable[[datetime, int], None]]]:
+    """Show progress on stderr: a bar with an estimate on a terminal, a line now and then elsewhere."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("Starting", total=facts)
+
+        def say(text: str) -> None:
+            console.print(text, highlight=False)
+
+        def told(instant: datetime, played: int) -> None:
+            progress.update(task, completed=played, description=f"{instant:%Y-%m-%d %H:%M}Z")
+
+        yield say, told
+
+
+def _print(summary: Summary, as_json: bool, kept: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(summary.as_json()) + "\n")
+        return
+    found = summary.as_json()
+    typer.echo(f"{found['sent']} mails sent")
+    for step, number in sorted(summary.reminders.items(), key=lambda item: -int(item[0])):
+        typer.echo(f"  {number:>7} {step} days ahead")
+    withheld = {reason: number for reason, number in summary.decisions.items() if reason != "moment_reached"}
+    typer.echo(f"{sum(withheld.values()) + sum(summary.suppressed.values())} withheld")
+    for reason, number in sorted((withheld | summary.suppressed).items()):
+        typer.echo(f"  {number:>7} {reason}")
+    typer.echo(f"{len(summary.parked)} parked for a person")
+    typer.echo(f"{summary.assignments} assignments, {found['seconds']} s, {found['events_per_second']} events/s")
+    if summary.mails is not None:
+        typer.echo(f"The mails are in {summary.mails}" if kept else "The mails are gone; give --state to keep them.")

@@ -1,0 +1,84 @@
+"""Runs services in this process, on this event loop, each with its own HTTP port."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import uvicorn
+
+from duly_chassis.clock import Clock
+from duly_chassis.host import Host
+from duly_chassis.logs import log
+from duly_chassis.service import Entry
+from duly_chassis.settings import ServiceSettings
+from duly_chassis.web import is_loopback
+
+LOG = log("serving")
+
+
+class Unstarted(Exception):
+    """A service could not start; the text names it and what it said."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: the command that runs us decides what Ctrl-C means."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+@asynccontextmanager
+async def running(host: Host) -> AsyncIterator[str]:
+    """Run one service for as long as the block lasts; gives the address of its HTTP."""
+    settings = host.settings
+    if settings.http_token is None and not is_loopback(settings.http_host):
+        raise Unstarted(f"{host.service.name}: http_host is not a loopback address, so http_token must be set")
+    config = uvicorn.Config(
+        host.app, host=settings.http_host, port=settings.http_port, lifespan="on", log_config=None, access_log=False
+    )
+    server = Server(config)
+    task = asyncio.create_task(server.serve())
+    try:
+        while not server.started:
+            await asyncio.wait([task], timeout=0.02)
+            if task.done():
+                task.result()
+                raise Unstarted(f"{host.service.name}: could not start, see the log")
+        port = server.servers[0].sockets[0].getsockname()[1]
+        LOG.info("service_started", service=host.service.name, http_port=port)
+        yield f"http://{settings.http_host}:{port}"
+    finally:
+        server.should_exit = True
+        await asyncio.wait([task], timeout=settings.stop_deadline_s + 5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def together(
+    services: Sequence[tuple[Entry, ServiceSettings]], clock: Clock
+) -> AsyncIterator[list[tuple[Host, str]]]:
+    """Run several services side by side; gives each host with its address."""
+    async with AsyncExitStack() as stack:
+        hosts = [Host(entry.build(settings, clock), settings, clock) for entry, settings in services]
+        addresses = [await stack.enter_async_context(running(host)) for host in hosts]
+        yield list(zip(hosts, addresses, strict=True))
+
+
+async def settled(hosts: Sequence[Host], deadline_s: float) -> None:
+    """Wait until every service says it is ready; raises Unstarted with what still is not."""
+    findings: dict[str, str] = {}
+    loop = asyncio.get_running_loop()
+    until = loop.time() + deadline_s
+    while loop.time() < until:
+        findings = {}
+        for host in hosts:
+            said = {one.name: one.said for one in await host.health.ready() if one.said}
+            findings |= {f"{host.service.name} {name}": text for name, text in said.items()}
+        if not findings:
+            return
+        await asyncio.sleep(0.05)
+    raise Unstarted("not ready: " + "; ".join(f"{name}: {text}" for name, text in findings.items()))

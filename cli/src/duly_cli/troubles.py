@@ -1,0 +1,53 @@
+"""What can go wrong for whoever types a command, in plain words and with a stable exit code."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+import typer
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from duly_chassis.migrate import MigrationError
+from duly_cli.asking import Unanswered
+from duly_cli.entries import UnknownService
+from duly_cli.rehearsal.idle import NeverIdle
+from duly_cli.rehearsal.progress import OtherPlay
+from duly_cli.rehearsal.tables import OuladError
+from duly_cli.serving import Unstarted
+from duly_local.errors import LocalError
+
+FAILED, USAGE = 1, 2
+
+
+class Usage(Exception):
+    """The command was given something it cannot take; the text says what to give instead."""
+
+
+PLAIN = (LocalError, MigrationError, NeverIdle, OtherPlay, Unanswered, UnknownService, Unstarted)
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn known troubles into lines on stderr and an exit code: 1 failed, 2 usage."""
+    try:
+        yield
+    except OuladError as error:
+        _end(error.lines, USAGE)
+    except ValidationError as error:
+        fields = [".".join(str(part) for part in one["loc"]) for one in error.errors(include_input=False)]
+        names = [f"DULY_{field.upper()}: {one['msg']}" for field, one in zip(fields, error.errors(), strict=True)]
+        _end(names, USAGE)
+    except Usage as error:
+        _end([str(error)], USAGE)
+    except PLAIN as error:
+        _end([str(error)], FAILED)
+    except (asyncpg.PostgresError, KafkaError, OSError) as error:
+        _end([f"{type(error).__name__}: a server went away; run the same command again to go on"], FAILED)
+
+
+def _end(lines: list[str], code: int) -> None:
+    for line in lines:
+        sys.stderr.write(line + "\n")
+    raise typer.Exit(code)

@@ -1,0 +1,55 @@
+"""Mail addresses: exactly one, plain, and unable to become two or to carry a header.
+
+Narrower than RFC 5322 on purpose: no comments, no quoted local parts, no address literals. Nobody's training
+reminder has to go to `"a b"@x.org`, and each of these forms has carried an attack.
+"""
+
+import re
+from dataclasses import dataclass
+from unicodedata import category
+
+from messenger.unsendable import AddressRefused
+
+ADDRESS_CHARACTERS_MAX = 254  # RFC 5321: what fits the path of a MAIL command
+LOCAL_CHARACTERS_MAX = 64
+
+PLAIN = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
+NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A name to be seen and an address that was checked."""
+
+    name: str
+    address: str
+
+
+def checked_address(text: str) -> str:
+    """Return the one address this text is, or raise AddressRefused; nothing is guessed or repaired."""
+    if not text:
+        raise AddressRefused("empty")
+    if len(text.encode(errors="replace")) > ADDRESS_CHARACTERS_MAX:
+        raise AddressRefused("too_long")
+    if not PLAIN.fullmatch(text if text.isascii() else _as_ascii(text)):
+        raise AddressRefused("not_one_plain_address")
+    local, _, domain = text.partition("@")
+    if len(local) > LOCAL_CHARACTERS_MAX or any(len(label) > 63 for label in domain.split(".")):  # noqa: PLR2004
+        raise AddressRefused("too_long")
+    return text
+
+
+def _as_ascii(text: str) -> str:
+    """Put an x for each foreign letter, mark or digit: what is left tells whether the form is plain."""
+    return "".join("x" if not c.isascii() and category(c)[0] in "LMN" else c for c in text)
+
+
+def parse_mailbox(text: str) -> Mailbox:
+    """Read a sender from the settings: `Duly <duly@example.org>` or the address alone; raises AddressRefused."""
+    named = NAMED.fullmatch(text.strip())
+    if named is None:
+        return Mailbox("", checked_address(text.strip()))
+    return Mailbox(named["name"].strip('" '), checked_address(named["address"]))

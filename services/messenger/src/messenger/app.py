@@ -1,0 +1,112 @@
+"""Messenger, wired. Read this first: the tables below are the whole service."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import time, timedelta
+
+from faststream.asgi import AsgiFastStream
+
+from duly_chassis.clock import Clock, SystemClock
+from duly_chassis.host import Host
+from duly_chassis.service import Act, Context, Entry, Listen, Loop, Service, Step, When
+from duly_contracts import topics
+from duly_contracts.outreach import (
+    OutreachFailedV1,
+    OutreachRequestedV1,
+    OutreachSentV1,
+    OutreachSuppressedV1,
+    OutreachWithdrawnV1,
+)
+from duly_contracts.people import PersonRecordedV1
+from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
+from messenger import answers, handlers, orders, timers
+from messenger.addresses import parse_mailbox
+from messenger.domain import Hours
+from messenger.mailer import Mailer
+from messenger.sender import Leases, Rules, Sender
+from messenger.settings import Settings
+from messenger.smtp import SmtpChannel
+from messenger.smtp_settings import parse_smtp_url
+from messenger.store import Store
+
+ENDING_FACTS = (TrainingCompletedV1, TrainingWithdrawnV1, TrainingDueChangedV1)
+
+
+def build(settings: Settings, _clock: Clock) -> Service[Store]:
+    """Wire the service; production and tests differ by these arguments and nothing else."""
+    return Service(
+        name="messenger",
+        work=Store,
+        listens=(
+            Listen(topics.PEOPLE, (PersonRecordedV1,), handlers.people),
+            Listen(topics.TRAINING, ENDING_FACTS, handlers.ended),
+            Listen(topics.OUTREACH, (OutreachWithdrawnV1,), handlers.withdrawn),
+            Listen(topics.OUTREACH, (OutreachRequestedV1,), handlers.requested),
+        ),
+        timers=(When("in_doubt", Store.in_doubt, timers.in_doubt),),
+        loops=sending(settings),
+        emits=(OutreachSentV1, OutreachSuppressedV1, OutreachFailedV1),
+        answers={"/v1/explain": answers.explain, "/v1/parked": answers.parked, "/v1/summary": answers.summary},
+        acts=(Act("/v1/parked/send", orders.send), Act("/v1/parked/settle", orders.settle)),
+        purges={"stops": STOPS_PURGE},
+        waits=("ledger",),
+        busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
+    )
+
+
+STOPS_PURGE = """
+    DELETE FROM stops WHERE ctid = ANY(ARRAY(
+        SELECT s.ctid FROM stops AS s
+         WHERE s.recorded_at < $1
+           AND NOT EXISTS (SELECT FROM ledger AS l WHERE l.tenant_id = s.tenant_id AND l.about = s.about
+                                                     AND l.state IN ('due', 'posting', 'in_doubt', 'parked'))
+         LIMIT $2))
+"""
+
+
+def sending(settings: Settings) -> tuple[Loop, ...]:
+    """Name the sending loops, each with connections of its own, and the one that watches their leases."""
+    batch_max = min(settings.sender_batch_max, 32 // settings.senders)  # 32 attempts without an outcome per process
+    smtp = replace(
+        parse_smtp_url(settings.smtp_url.get_secret_value()),
+        connections=batch_max,
+        loopback_only=settings.loopback_only,
+    )
+    mailer = Mailer(parse_mailbox(settings.mail_sender), settings.default_zone, settings.default_locale)
+    rules = Rules(
+        hours=Hours(
+            time.fromisoformat(settings.mail_opens), time.fromisoformat(settings.mail_closes), settings.default_zone
+        ),
+        batch_max=batch_max,
+        lease=timedelta(seconds=settings.lease_s),
+        doubt_wait=timedelta(minutes=settings.in_doubt_wait_min),
+    )
+    channels = [SmtpChannel(smtp) for _ in range(settings.senders)]
+    senders: list[Sender] = []
+
+    def sender(channel: SmtpChannel) -> Callable[[Context], Step]:
+        def start(context: Context) -> Step:
+            senders.append(Sender(context, channel, mailer, rules))
+            return senders[-1].step
+
+        return start
+
+    def leases(context: Context) -> Step:
+        return Leases(context, [one.token for one in senders], rules).step
+
+    return (
+        *(
+            Loop(f"send-{number}", sender(channel), settings.tick_interval_s, channel.close)
+            for number, channel in enumerate(channels, 1)
+        ),
+        Loop("leases", leases, settings.lease_s / 3, woken=False),
+    )
+
+
+ENTRY = Entry("messenger", Settings, build, "messenger.migrations")
+
+
+def create_app() -> AsgiFastStream:
+    """For `faststream run --factory messenger.app:create_app`; reads settings, opens no connection."""
+    settings, clock = Settings(), SystemClock()
+    return Host(build(settings, clock), settings, clock).app

@@ -1,0 +1,152 @@
+"""Whether a message may go now, later or never, and what an answer means: facts and `now` in, decisions out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+from whenever import Instant
+
+from duly_chassis.wallclock import instant_of, zone_exists
+from duly_contracts.outreach import Ending, OutreachWithdrawnV1
+from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow, Withheld
+
+RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
+"""Pauses after a refusal for now (business clock); the last one repeats for as long as the message is useful."""
+
+Stops = Mapping[str, datetime]
+"""What ended something: fact type, and the latest business moment of such a fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outreach:
+    """One ledger row: a message to a person, and where it stands."""
+
+    tenant_id: str
+    outreach_id: UUID
+    person_id: str
+    about: str
+    step: str
+    message: str
+    values: Mapping[str, str]
+    ends_when: Sequence[Ending]
+    not_before: datetime
+    useful_until: datetime
+    state: str
+    reason: str
+    attempt: int
+    next_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How a person is reached, and whether they still work here."""
+
+    status: str
+    name: str
+    mail: str | None
+    zone: str | None
+    locale: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When a channel may be used, on the recipient's wall clock; `opens` inclusive, `closes` exclusive."""
+
+    opens: time
+    closes: time
+    default_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row's next state, and why. `next_due_at` is None where nothing is awaited any more."""
+
+    outreach: Outreach
+    state: str
+    reason: str
+    next_due_at: datetime | None = None
+    attempt: int = 0
+    code: str = ""
+    provider_id: str | None = None
+
+
+def consider(outreach: Outreach, contact: Contact | None, stops: Stops, hours: Hours, now: datetime) -> Change:
+    """Test everything again at the moment of sending: ended, too late, gone, unreachable, outside the hours.
+
+    The state of the answer is `posting` (send it), `due` (look again then) or `suppressed` (never).
+    """
+    reason = forbidden(outreach, contact, stops, now)
+    if reason is not None:
+        return Change(outreach, "suppressed", reason, attempt=outreach.attempt)
+    if contact is None or contact.mail is None:
+        # The record may still be on its way, on another topic: it wakes the row, and uselessness ends it.
+        reason = "recipient_unknown" if contact is None else "no_address"
+        return Change(outreach, "due", reason, outreach.useful_until, outreach.attempt)
+    opening = opens_at(max(now, outreach.not_before), contact.zone, hours)
+    if opening > now:
+        return Change(outreach, "due", "outside_hours", opening, outreach.attempt)
+    return Change(outreach, "posting", "sending", attempt=outreach.attempt + 1)
+
+
+def forbidden(outreach: Outreach, contact: Contact | None, stops: Stops, now: datetime) -> str | None:
+    """Return why this must not be sent any more, or None; tested when it is claimed and again at the gate."""
+    for ending in (*outreach.ends_when, Ending(type=OutreachWithdrawnV1.type, about=str(outreach.outreach_id))):
+        ended_at = stops.get(ending.type)
+        if ended_at is not None and (ending.after is None or ended_at > ending.after):
+            return reason_of(ending.type)
+    if contact is not None and contact.status == "departed":
+        return "person_departed"
+    if now >= outreach.useful_until:
+        return outreach.reason if outreach.reason in ("recipient_unknown", "no_address") else "expired"
+    return None
+
+
+def reason_of(fact_type: str) -> str:
+    """Turn the type of the fact that ended something into a reason code: duly.training.completed.v1 -> training_completed."""
+    return "_".join(fact_type.split(".")[1:-1]).replace("-", "_")
+
+
+def settled(outreach: Outreach, answer: Answer, doubt_wait: timedelta, now: datetime) -> Change:
+    """Say what an answer makes of a row. In doubt is a state, not a retry."""
+    attempt = outreach.attempt
+    match answer:
+        case Accepted(provider_id):
+            return Change(outreach, "sent", "accepted", attempt=attempt, provider_id=provider_id)
+        case RefusedForNow(reason, code):
+            return Change(outreach, "due", reason, now + pause(attempt), attempt, code)
+        case RefusedForGood(reason, code):
+            return Change(outreach, "refused", reason, attempt=attempt, code=code)
+        case InDoubt(reason, code):
+            return Change(outreach, "in_doubt", reason, now + doubt_wait, attempt, code)
+        case Withheld(reason):
+            return Change(outreach, "due", reason, now, attempt - 1)
+
+
+def pause(attempt: int) -> timedelta:
+    """Return how long to wait after the attempt of this number (1 is the first) was refused for now."""
+    return RETRY_AFTER[min(attempt, len(RETRY_AFTER)) - 1]
+
+
+def parked(outreach: Outreach) -> Change:
+    """Park what nobody can know: a mail relay cannot be asked, and rather late is better than twice."""
+    return Change(outreach, "parked", outreach.reason, attempt=outreach.attempt)
+
+
+def opens_at(moment: datetime, zone: str | None, hours: Hours) -> datetime:
+    """Return the first instant at or after `moment` at which the recipient's hours are open.
+
+    Hours may span midnight. A skipped opening counts from the first valid time after the gap, a repeated one
+    from the earlier.
+    """
+    known_zone = zone if zone is not None and zone_exists(zone) else hours.default_zone
+    local = Instant(moment).to_tz(known_zone)
+    wall = local.time().to_stdlib()
+    if hours.opens <= hours.closes:
+        is_open = hours.opens <= wall < hours.closes
+    else:
+        is_open = wall >= hours.opens or wall < hours.closes
+    if is_open or hours.opens == hours.closes:
+        return moment
+    day = local.date().to_stdlib() + (timedelta(0) if wall < hours.opens else timedelta(days=1))
+    return instant_of(known_zone, day, hours.opens.hour, hours.opens.minute)

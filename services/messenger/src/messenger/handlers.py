@@ -1,0 +1,68 @@
+"""What messenger does with each event: load, decide, save, emit. The chassis owns the transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from duly_contracts.decode import Fact
+from duly_contracts.ids import derived
+from duly_contracts.outreach import OutreachRequestedV1, OutreachSuppressedV1, OutreachWithdrawnV1
+from duly_contracts.people import PersonRecordedV1
+from duly_contracts.training import TrainingEvent
+from messenger.store import Key, Store
+
+
+async def people(facts: Sequence[Fact[PersonRecordedV1]], now: datetime, tx: Store) -> None:
+    """Take over how people are reached; messages that waited for an address look again."""
+    await tx.save_contacts(facts)
+    await tx.wake_person({(fact.data.tenant_id, fact.data.person_id) for fact in facts}, now)
+
+
+async def ended(facts: Sequence[Fact[TrainingEvent]], now: datetime, tx: Store) -> None:
+    """Keep facts that can make a message pointless, whether or not one waits yet: topics overtake each other."""
+    await _stop([((fact.data.tenant_id, fact.data.assignment_id), fact.data) for fact in facts], tx)
+    await tx.wake_about({(fact.data.tenant_id, fact.data.assignment_id) for fact in facts}, now)
+
+
+async def withdrawn(facts: Sequence[Fact[OutreachWithdrawnV1]], now: datetime, tx: Store) -> None:
+    """Keep the word of who asked that the message is not wanted any more; it may come before the request."""
+    await _stop([((fact.data.tenant_id, str(fact.data.outreach_id)), fact.data) for fact in facts], tx)
+    await tx.touch({(fact.data.tenant_id, fact.data.outreach_id) for fact in facts}, now)
+
+
+async def requested(facts: Sequence[Fact[OutreachRequestedV1]], now: datetime, tx: Store) -> None:
+    """Write the requests into the ledger; nothing is sent from here.
+
+    A second request under one notification key, from whatever source, is told already: it is closed with a reason.
+    """
+    new = await tx.enter([fact.data for fact in facts], now)
+    others = {
+        (fact.data.tenant_id, fact.data.outreach_id): fact.data
+        for fact in facts
+        if (fact.data.tenant_id, fact.data.outreach_id) not in new
+    }
+    if not others:
+        return
+    known = await tx.known(list(others))
+    for key, request in others.items():
+        if key not in known:
+            tx.emit(
+                derived("outreach-suppressed", str(request.outreach_id)),
+                OutreachSuppressedV1(
+                    tenant_id=request.tenant_id,
+                    person_id=request.person_id,
+                    occurred_at=now,
+                    outreach_id=request.outreach_id,
+                    about=request.about,
+                    step=request.step,
+                    reason="already_told",
+                ),
+            )
+
+
+async def _stop(facts: Sequence[tuple[Key, TrainingEvent | OutreachWithdrawnV1]], tx: Store) -> None:
+    """Keep, for each thing, the latest moment of each type of fact."""
+    stops = await tx.lock_stops({key for key, _ in facts})
+    for key, data in facts:
+        held = stops[key].get(data.type)
+        stops[key][data.type] = data.occurred_at if held is None else max(held, data.occurred_at)
+    await tx.save_stops(stops)

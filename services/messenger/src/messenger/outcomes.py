@@ -1,0 +1,47 @@
+"""What became of a message, as the fact that tells the other services."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from duly_contracts.event import Event
+from duly_contracts.ids import derived
+from duly_contracts.outreach import OutreachFailedV1, OutreachSentV1, OutreachSuppressedV1
+from messenger.domain import Change
+from messenger.store import Store
+
+
+def emit(changes: Sequence[Change], now: datetime, tx: Store) -> None:
+    """Tell what is final, or waits for a person; what merely waits is nobody else's business."""
+    for change in changes:
+        told = fact(change, now)
+        if told is not None:
+            tx.emit(*told)
+
+
+def fact(change: Change, now: datetime) -> tuple[UUID, Event] | None:
+    """Turn a change into its fact, with the id that the same outcome always gets."""
+    outreach = change.outreach
+    common: dict[str, Any] = {
+        "tenant_id": outreach.tenant_id,
+        "person_id": outreach.person_id,
+        "occurred_at": now,
+        "outreach_id": outreach.outreach_id,
+        "about": outreach.about,
+        "step": outreach.step,
+    }
+    name = str(outreach.outreach_id)
+    match change.state:
+        case "sent":
+            told: Event = OutreachSentV1(
+                **common, channel="mail", attempts=max(1, change.attempt), provider_id=change.provider_id or ""
+            )
+            return derived("outreach-sent", name), told
+        case "suppressed":
+            return derived("outreach-suppressed", name), OutreachSuppressedV1(**common, reason=change.reason)
+        case "refused" | "parked":
+            told = OutreachFailedV1(**common, state=change.state, reason=change.reason, evidence=change.code[:100])
+            return derived("outreach-failed", name, change.state, str(change.attempt)), told
+        case _:
+            return None

@@ -1,0 +1,14 @@
+"""The same as handlers.py, when time passes instead of an event; what is due to be sent is in sender.py."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from messenger import domain, outcomes
+from messenger.domain import Outreach
+from messenger.store import Store
+
+
+async def in_doubt(due: Sequence[Outreach], now: datetime, tx: Store) -> None:
+    """Park what stayed in doubt: a mail relay cannot be asked what it accepted, so a person decides."""
+    changes = [domain.parked(row) for row in due]
+    outcomes.emit(await tx.change(changes, now), now, tx)

@@ -1,0 +1,45 @@
+"""Why a message cannot become a letter: a fault of this message, never of the others beside it."""
+
+
+class Unsendable(Exception):
+    """This message cannot be written, and trying again would not help. `reason` is a code, free of data."""
+
+    def __init__(self, reason: str, name: str = "") -> None:
+        super().__init__(f"{reason}: {name}" if name else reason)
+        self.reason = reason
+        self.name = name
+
+
+class MissingValue(Unsendable):
+    """The template asks for a value that the request does not bring, or brings blank."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("value_missing", name)
+
+
+class BadValue(Unsendable):
+    """A value is there, but is not what its name says: a moment that is none, a link that is not https."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("value_bad", name)
+
+
+class AddressRefused(Unsendable):
+    """The recipient's address is not exactly one plain address; the name says what is wrong with it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("address_refused", reason)
+
+
+class UnknownTemplate(Unsendable):
+    """No template has this name."""
+
+    def __init__(self) -> None:
+        super().__init__("template_unknown")
+
+
+class TooLarge(Unsendable):
+    """The rendered message is larger than any reminder can honestly be."""
+
+    def __init__(self) -> None:
+        super().__init__("body_too_large")

@@ -1,0 +1,61 @@
+"""What reminders tells a person who asks why, and what comes next."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from duly_chassis.database import Connection
+from duly_chassis.web import needed
+from reminders import domain
+from reminders.domain import Deadline
+from reminders.policies import Policies
+from reminders.store import Store
+
+
+async def explain(connection: Connection, query: Mapping[str, str], policies: Policies) -> dict[str, Any]:
+    """Tell the story of one assignment: facts received, moments planned, decisions, and the next look."""
+    store = Store(connection)
+    tenant, person, assignment = (needed(query, name) for name in ("tenant", "person", "assignment"))
+    row, decisions = await store.story(tenant, person, assignment)
+    if row is None:
+        return {"known": False}
+    policy = policies.for_case(row)
+    return {
+        "known": True,
+        "facts": facts(row),
+        "policy": {"version": policy.version, "offsets_days": policy.offsets_days, "zone": row.zone},
+        "planned": planned(row, policies),
+        "decisions": [{**decision, "values": msgspec.json.decode(decision["values"])} for decision in decisions],
+        "next_look_at": row.next_due_at,
+    }
+
+
+def facts(row: Deadline) -> dict[str, datetime | str | None]:
+    """Return what is known of the assignment."""
+    return {
+        "training": row.training_title or row.training_id,
+        "assigned_at": row.assigned_at,
+        "due_at": row.due_at,
+        "due_known_since": row.due_stamp.occurred_at if row.due_stamp else None,
+        "completed_at": row.completed_at,
+        "withdrawn_at": row.withdrawn_at,
+    }
+
+
+def planned(row: Deadline, policies: Policies) -> list[dict[str, Any]]:
+    """Return every step's moment, as the plan stands."""
+    policy = policies.for_case(row)
+    return [
+        {"step": moment.step, "at": moment.at, "threshold": moment.threshold}
+        for moment in domain.moments(row, policy, row.zone or policy.default_zone)
+    ]
+
+
+async def summary(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
+    """Count this tenant's assignments, and its decisions by outcome, reason and step."""
+    store = Store(connection)
+    tenant = needed(query, "tenant")
+    decisions = await store.counts(tenant)
+    return {"assignments": await store.assignments(tenant), "decisions": [dict(row) for row in decisions]}

@@ -1,0 +1,37 @@
+"""The policy versions in memory: the one for new cases, and the older ones that running cases go on with."""
+
+from dataclasses import dataclass
+
+from duly_chassis.clock import Clock
+from reminders.domain import Deadline, Policy
+from reminders.store import Store
+
+
+class PolicyChanged(Exception):
+    """The policy file says something else than before under the same version; give it a new version."""
+
+
+@dataclass(slots=True)
+class Policies:
+    """Filled once at start; afterwards read only."""
+
+    current: Policy
+    versions: dict[str, Policy]
+
+    @classmethod
+    def of(cls, current: Policy) -> "Policies":
+        """Begin with the policy of the file alone."""
+        return cls(current, {current.version: current})
+
+    async def prepare(self, store: Store, clock: Clock) -> None:
+        """Make the file's policy a row, and learn the versions of running cases; raises PolicyChanged."""
+        await store.activate(self.current, clock.now())
+        self.versions.update(await store.policies())
+        if self.versions[self.current.version] != self.current:
+            raise PolicyChanged(
+                f"policy version {self.current.version!r} is known with other content: give it a new version"
+            )
+
+    def for_case(self, deadline: Deadline) -> Policy:
+        """Return the policy a case runs on: an edit does not change what has begun (B-16)."""
+        return self.versions.get(deadline.policy_version, self.current)

@@ -1,0 +1,83 @@
+"""The campaign: a replay against a server that lies, killed with -9 again and again, then judged.
+
+`python -m tests.faults.campaign --seed N` prints its figures and what was broken; the exit code is 0 when
+nothing was. The lying server outlives every kill: its logs are the truth.
+"""
+
+import argparse
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.checker import check, gather, report
+from tests.faults.driving import SHARES, Campaign, Run, replay_to_the_end
+from tests.faults.plan import Shares
+from tests.faults.processes import smtp_server
+from tests.faults.rules import Violation
+from tests.oracle.folder import SIZES, generate
+from tests.oracle.oulad import truth
+
+
+def run(campaign: Campaign, say: Callable[[str], object] = sys.stderr.write) -> tuple[str, list[Violation]]:
+    """Run a campaign; return its report and what was broken."""
+    started = time.monotonic()
+    campaign.log("").mkdir(parents=True, exist_ok=True)
+    campaign.keep.chmod(0o755)  # the database may have to run as somebody else
+    if campaign.folder is None:
+        generate(campaign.data, learners=campaign.learners, seed=campaign.seed)
+    expected = len(truth(campaign.data).reminders)
+    accepts = campaign.log("accepts.jsonl")
+    faults = accepts.with_name(accepts.name + ".faults")
+    with smtp_server(accepts, campaign.seed, campaign.shares) as port:
+        under_way = Run(campaign, port, expected, secrets.token_hex(8), started + campaign.seconds_max)
+        outcome = replay_to_the_end(under_way, say)
+    evidence = gather(campaign.data, accepts, faults, outcome, under_way.kills)
+    broken = under_way.broken + check(evidence)
+    head = f"seed: {campaign.seed}\nseconds: {time.monotonic() - started:.0f}\n"
+    return head + report(evidence, broken), broken
+
+
+def main() -> int:
+    """Run a campaign from the command line."""
+    parser = argparse.ArgumentParser(description="Replay under kill -9 and a lying mail server, then judge it.")
+    parser.add_argument("--seed", type=int, help="default: a new one, printed")
+    parser.add_argument("--learners", type=int, default=SIZES["medium"], help="size of the generated folder")
+    parser.add_argument("--folder", type=Path, help="replay this folder instead of a generated one")
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--keep", type=Path, help="folder for data, state and logs; must not exist yet")
+    parser.add_argument("--refuse-percent", type=float, default=SHARES.refuse)
+    parser.add_argument("--cut-before-percent", type=float, default=SHARES.cut_before)
+    parser.add_argument("--cut-after-percent", type=float, default=SHARES.cut_after)
+    parser.add_argument("--seconds-max", type=float, default=1_800)
+    parser.add_argument("--duly", help="the command to test; default: `duly` beside this Python")
+    given = parser.parse_args()
+    seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
+    sys.stderr.write(f"seed {seed}\n")
+    keep = given.keep or Path(tempfile.mkdtemp(prefix="duly-faults-"))
+    if given.keep is not None:
+        keep.mkdir(parents=True)
+    campaign = Campaign(
+        seed=seed,
+        keep=keep.resolve(),
+        learners=given.learners,
+        kills=given.kills,
+        folder=given.folder,
+        shares=Shares(given.refuse_percent, given.cut_before_percent, given.cut_after_percent),
+        duly=(given.duly,) if given.duly else (),
+        seconds_max=given.seconds_max,
+    )
+    text, broken = run(campaign)
+    sys.stdout.write(text)
+    if broken or given.keep is not None:
+        sys.stdout.write(f"kept in: {keep}\n")
+    else:
+        shutil.rmtree(keep)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,415 @@
+"""Mails as people and machines read them: golden files, zones and locales, and hostile values."""
+
+import os
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from messenger.addresses import Mailbox
+from messenger.channel import Letter
+from messenger.mail import MailRequest, MailWriter, Recipient
+from messenger.templates import load_templates
+from messenger.unsendable import AddressRefused, BadValue, MissingValue, TooLarge, UnknownTemplate, Unsendable
+
+GOLDEN = Path(__file__).parent / "golden"
+RECORD = os.environ.get("DULY_GOLDEN") == "1"  # the diff is then reviewed as prose
+OUTREACH_ID = UUID("0192f0c1-7a3b-7cde-8f01-23456789abcd")
+WRITER = MailWriter()
+ANN = Recipient(mail="ann@learners.example", name="Ann Learner", zone="Europe/London", locale="en-GB")
+VALUES = {"training_title": "Fire safety & first aid", "due_at": "2014-01-31T23:59:00Z"}
+
+
+def a_request(
+    to: Recipient = ANN, *, about: str = "assignment-7", now: datetime | None = None, **values: str
+) -> MailRequest:
+    return MailRequest(
+        outreach_id=OUTREACH_ID,
+        about=about,
+        step="14",
+        message="deadline-reminder",
+        values=VALUES | values,
+        recipient=to,
+        sender=Mailbox("Duly", "duly@duly.example"),
+        now=now or datetime(2014, 1, 17, 9, 0, 3, 250, tzinfo=UTC),
+    )
+
+
+def parsed(letter: Letter) -> EmailMessage:
+    return message_from_bytes(letter.content, policy=SMTP)
+
+
+def part(letter: Letter, kind: str) -> str:
+    body = parsed(letter).get_body((kind,))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def check_golden(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if RECORD:
+        path.write_text(text, "utf-8")
+    expected = path.read_text("utf-8")
+
+    assert expected == text, f"{name} differs; if that is meant, record it with DULY_GOLDEN=1 and read the diff"
+
+
+PEOPLE = {
+    "en-GB": ANN,
+    "de-DE": Recipient(mail="jo@learners.example", name="Jörg Müller", zone="Europe/Berlin", locale="de-DE"),
+    "ja-JP": Recipient(mail="taro@learners.example", name="山田 太郎", zone="Asia/Tokyo", locale="ja-JP"),
+}
+
+
+@pytest.mark.parametrize("locale", PEOPLE)
+def test_deadline_reminder_looks_as_reviewed_in(locale: str) -> None:
+    """D-13, X-02: the deadline in the recipient's zone and locale, the zone shown, UTC beside it."""
+    letter = WRITER.write(a_request(PEOPLE[locale], link="https://lms.example/courses/7?from=mail&x=1"))
+    headers = letter.content.partition(b"\r\n\r\n")[0].decode().replace("\r\n", "\n")
+
+    check_golden(f"deadline-reminder.{locale}.txt", f"{headers}\n\n{part(letter, 'plain')}")
+    check_golden(f"deadline-reminder.{locale}.html", part(letter, "html"))
+
+
+def due_line(letter: Letter) -> str:
+    found = re.search(r"^Due: (.*)$", part(letter, "plain"), re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+DUE_LINES = [
+    ("Europe/London", "en-GB", "31 January 2014 at 23:59 GMT (23:59 UTC)"),
+    ("Europe/Dublin", "en-IE", "31 January 2014 at 23:59 GMT (23:59 UTC)"),
+    ("Europe/Berlin", "de-DE", "1. Februar 2014 at 00:59 MEZ (31. Januar 2014, 23:59 UTC)"),
+    ("Asia/Tokyo", "ja-JP", "2014年2月1日 at 8:59 JST (2014年1月31日, 23:59 UTC)"),
+    ("Asia/Kolkata", "en-IN", "1 February 2014 at 5:29 am GMT+05:30 (31 January 2014, 11:59 pm UTC)"),
+    ("Asia/Kolkata", "en-GB", "1 February 2014 at 05:29 GMT+05:30 (31 January 2014, 23:59 UTC)"),
+    ("UTC", "en-GB", "31 January 2014 at 23:59 UTC"),
+    ("Europe/London", None, "January 31, 2014 at 11:59 PM GMT (11:59 PM UTC)"),
+    ("Europe/London", "no such locale!", "January 31, 2014 at 11:59 PM GMT (11:59 PM UTC)"),
+    ("Europe/London", "root", "January 31, 2014 at 11:59 PM GMT (11:59 PM UTC)"),
+    ("Europe/London", "de-DE-u-co-phonebk", "31. Januar 2014 at 23:59 GMT (23:59 UTC)"),
+    ("Europe/London", "../../etc/passwd", "January 31, 2014 at 11:59 PM GMT (11:59 PM UTC)"),
+]
+
+
+@pytest.mark.parametrize(("zone", "locale", "line"), DUE_LINES)
+def test_deadline_is_said_in_the_recipients_zone_and_locale_with_the_zone(
+    zone: str, locale: str | None, line: str
+) -> None:
+    """B-18, B-22: no time without its zone, and never the server's zone."""
+    letter = WRITER.write(a_request(replace(ANN, zone=zone, locale=locale)))
+
+    assert line == due_line(letter).replace("\u202f", " ")
+
+
+@pytest.mark.parametrize(
+    "zone", [None, "", "Mars/Olympus", "Europe", "../../etc/passwd", "Europe/London\0", "x" * 9_999]
+)
+def test_deadline_is_said_in_utc_and_the_mail_says_so_when_the_zone_is_unknown(zone: str | None) -> None:
+    letter = WRITER.write(a_request(replace(ANN, zone=zone)))
+
+    assert due_line(letter) == "31 January 2014 at 23:59 UTC"
+    for kind in ("plain", "html"):
+        assert "We do not know your time zone" in part(letter, kind)
+
+
+@pytest.mark.parametrize(
+    ("due_at", "line"),
+    [
+        ("2014-06-30T23:59:00Z", "1 July 2014 at 00:59 BST (30 June 2014, 23:59 UTC)"),
+        ("2014-03-30T00:59:59Z", "30 March 2014 at 00:59 GMT (00:59 UTC)"),
+        ("2014-03-30T01:00:00Z", "30 March 2014 at 02:00 BST (01:00 UTC)"),
+    ],
+)
+def test_deadline_follows_daylight_saving_at_its_own_date(due_at: str, line: str) -> None:
+    """B-20."""
+    assert line == due_line(WRITER.write(a_request(due_at=due_at)))
+
+
+@pytest.mark.parametrize(
+    ("now", "sentence"),
+    [
+        (datetime(2014, 1, 17, 9, tzinfo=UTC), "That is in 14 days."),
+        (datetime(2014, 1, 30, 23, tzinfo=UTC), "That is tomorrow."),
+        (datetime(2014, 1, 31, 0, tzinfo=UTC), "That is today."),
+    ],
+)
+def test_days_left_are_midnights_in_the_recipients_zone(now: datetime, sentence: str) -> None:
+    """B-19: tomorrow is tomorrow where the recipient is."""
+    letter = WRITER.write(a_request(now=now))
+
+    assert sentence in part(letter, "plain")
+    assert sentence in part(letter, "html")
+
+
+def test_nothing_is_said_of_days_left_when_the_deadline_has_passed() -> None:
+    letter = WRITER.write(a_request(now=datetime(2014, 2, 3, tzinfo=UTC)))
+
+    assert "That is" not in part(letter, "plain") + part(letter, "html")
+
+
+def test_headers_name_the_outreach_the_assignment_the_step_and_the_business_moment() -> None:
+    message = parsed(WRITER.write(a_request()))
+
+    assert {
+        "From": "Duly <duly@duly.example>",
+        "To": "Ann Learner <ann@learners.example>",
+        "Subject": "Reminder: Fire safety & first aid is due on 31 January 2014",
+        "Date": "Fri, 17 Jan 2014 09:00:03 +0000",
+        "Message-ID": f"<{OUTREACH_ID}@duly.example>",
+        "Duly-Outreach-Id": str(OUTREACH_ID),
+        "Duly-About": "assignment-7",
+        "Duly-Step": "14",
+        "Auto-Submitted": "auto-generated",
+        "MIME-Version": "1.0",
+        "Content-Type": 'multipart/alternative; boundary="=_duly"',
+        "Content-Language": "en",
+    } == dict(message.items())
+
+
+def test_about_survives_its_header_when_it_is_not_ascii() -> None:
+    assert parsed(WRITER.write(a_request(about="Prüfung 課題-7")))["Duly-About"] == "Prüfung 課題-7"
+
+
+def test_same_request_gives_the_same_bytes() -> None:
+    assert MailWriter().write(a_request()) == WRITER.write(a_request())
+
+
+def test_letter_is_fit_for_every_relay() -> None:
+    letter = WRITER.write(a_request(PEOPLE["ja-JP"], training_title="情報セキュリティ研修 " * 20))
+    lines = letter.content.split(b"\r\n")
+
+    assert letter.content.isascii()
+    assert max(len(line) for line in lines) <= 78
+    assert not any(b"\r" in line or b"\n" in line for line in lines)
+    assert parsed(letter).defects == []
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "{% raw %}"]
+)
+def test_values_are_shown_and_never_understood(hostile: str) -> None:
+    """S-32: escaped in HTML, as they are in plain text, never rendered twice."""
+    letter = WRITER.write(a_request(replace(ANN, name=hostile), training_title=hostile))
+
+    assert "<script" not in part(letter, "html")
+    assert "<img" not in part(letter, "html")
+    assert part(letter, "plain").count(hostile) == 2
+    assert hostile in parsed(letter)["Subject"]
+    assert hostile in " ".join(Texts.of(part(letter, "html")))
+
+
+def test_overrides_of_direction_are_removed_from_the_mail() -> None:
+    """S-32."""
+    letter = WRITER.write(a_request(replace(ANN, name="Ann\u202egpj"), training_title="a\u2066b"))
+
+    assert not {"\u202e", "\u2066"} & set(part(letter, "plain") + part(letter, "html") + parsed(letter)["Subject"])
+
+
+def test_title_with_line_breaks_stays_one_line_and_adds_no_header() -> None:
+    """S-35."""
+    letter = WRITER.write(a_request(training_title="Fire\r\nBcc: evil@z.org\u2028x\x85y\x0bz"))
+
+    assert "Bcc" not in parsed(letter)
+    assert parsed(letter)["Subject"] == "Reminder: Fire Bcc: evil@z.org x y z is due on 31 January 2014"
+
+
+def test_title_cannot_end_its_part_of_the_mail() -> None:
+    letter = WRITER.write(a_request(training_title="x --=_duly-- --=_duly"))
+
+    assert [each.get_content_type() for each in parsed(letter).iter_parts()] == ["text/plain", "text/html"]
+    assert "x --=_duly-- --=_duly" in part(letter, "html")
+
+
+@pytest.mark.parametrize("missing", ["training_title", "due_at"])
+@pytest.mark.parametrize("instead", [None, "", " \u2028 "])
+def test_only_this_message_is_refused_when_a_value_is_missing(missing: str, instead: str | None) -> None:
+    """S-33: by the value's name, so that the message can be parked with it."""
+    values = {name: value for name, value in VALUES.items() if name != missing}
+    values |= {} if instead is None else {missing: instead}
+    request = replace(a_request(), values=values)
+
+    with pytest.raises((MissingValue, BadValue)) as refused:
+        WRITER.write(request)
+
+    assert missing == refused.value.name
+
+
+@pytest.mark.parametrize("name", ["due_day", "zone_known", "days_left"])
+def test_what_is_derived_cannot_be_given(name: str) -> None:
+    request = replace(a_request(), values={"training_title": "x", name: "y"})
+
+    with pytest.raises(MissingValue, match="due_at"):
+        WRITER.write(request)
+
+
+@pytest.mark.parametrize(
+    "due_at", ["soon", "2014-01-31", "2014-01-31T23:59:00", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "1e9"]
+)
+def test_message_is_refused_when_its_deadline_is_no_instant(due_at: str) -> None:
+    with pytest.raises(BadValue, match="due_at"):
+        WRITER.write(a_request(due_at=due_at))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)",
+        "http://lms.example/",
+        "//lms.example/",
+        "https://",
+        "https://user:pw@lms.example/",
+        "https://lms.example@evil.example/",
+        "https://lms.example/ x",
+        'https://lms.example/"onclick=',
+        "https://lms.example/\nBcc: x",
+        "https://[::1/",
+        "data:text/html,x",
+        "https://lms.example/" + "x" * 2_000,
+    ],
+)
+def test_message_is_refused_when_its_link_is_not_plain_https(link: str) -> None:
+    """S-31."""
+    with pytest.raises(BadValue, match="link"):
+        WRITER.write(a_request(link=link))
+
+
+@pytest.mark.parametrize(
+    "mail", ['"a@x.org, evil"@y.org, evil@z.org', "a@x.org\r\nBcc: evil@z.org", "Ann <a@x.org>", "a@x.org, b@x.org", ""]
+)
+def test_message_is_refused_when_its_address_is_not_exactly_one(mail: str) -> None:
+    """S-36, S-37: addresses with header injection."""
+    with pytest.raises(AddressRefused):
+        WRITER.write(a_request(replace(ANN, mail=mail)))
+
+
+def test_message_is_refused_when_no_template_has_its_name() -> None:
+    with pytest.raises(UnknownTemplate):
+        WRITER.write(replace(a_request(), message="../secrets"))
+
+
+def with_html(source: str) -> MailWriter:
+    catalogue = load_templates()
+    wording = catalogue["deadline-reminder", "en"]
+    html = wording.html.environment.from_string(source)
+    return MailWriter({("deadline-reminder", "en"): replace(wording, html=html)})
+
+
+@pytest.mark.parametrize("source", ["{{ nobody }}", "{{ name.__class__.__mro__ }}", "{{ training_title.x.y }}"])
+def test_only_this_message_is_refused_when_its_wording_is_broken(source: str) -> None:
+    """S-30: what the sandbox stops is a typed refusal too."""
+    with pytest.raises(Unsendable, match="template_failed"):
+        with_html(source).write(a_request())
+
+
+def test_message_is_refused_when_it_would_be_larger_than_256_kilobytes() -> None:
+    assert len(with_html("x" * 256 * 1024).write(a_request()).content) > 256 * 1024
+    with pytest.raises(TooLarge):
+        with_html("x" * (256 * 1024 + 1)).write(a_request())
+
+
+def test_subject_is_cut_with_an_ellipsis_and_keeps_its_date_when_the_title_is_long() -> None:
+    subject = parsed(WRITER.write(a_request(training_title="long " * 100)))["Subject"]
+
+    assert len(subject) <= 200
+    assert subject.endswith("… is due on 31 January 2014")
+
+
+def test_body_keeps_the_whole_title_when_it_is_long() -> None:
+    title = "x" * 500
+
+    assert title in part(WRITER.write(a_request(training_title=title)), "plain")
+
+
+def test_unspoken_language_falls_back_to_english_wording() -> None:
+    assert parsed(WRITER.write(a_request(PEOPLE["de-DE"])))["Content-Language"] == "en"
+
+
+def test_wording_has_a_version_that_stays_the_same() -> None:
+    assert WRITER.version("deadline-reminder") == MailWriter().version("deadline-reminder", "de-DE")
+
+
+def test_request_shows_no_address_and_no_name() -> None:
+    """SECURITY.md 11."""
+    shown = repr(a_request()) + repr(WRITER.write(a_request()))
+
+    assert "ann" not in shown.lower()
+
+
+class Texts(HTMLParser):
+    """Reads an HTML mail as a browser does: its texts, tags and colours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.tags: list[tuple[str, dict[str, Any]]] = []
+
+    @classmethod
+    def of(cls, html: str) -> list[str]:
+        return cls.read(html).texts
+
+    @classmethod
+    def read(cls, html: str) -> "Texts":
+        reader = cls()
+        reader.feed(html)
+        reader.close()
+        return reader
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_html_can_be_read_by_all() -> None:
+    """WCAG: language, title, headings in order, no layout tables or images, 16 px, contrast of 4.5 to 1."""
+    page = Texts.read(part(WRITER.write(a_request(link="https://lms.example/")), "html"))
+    tags = [tag for tag, _ in page.tags]
+    styles = [attributes.get("style", "") for _, attributes in page.tags]
+    sizes = [int(size) for style in styles for size in re.findall(r"font-size:(\d+)px", style)]
+    pairs = [
+        (colour, (re.findall(r"background-color:(#\w{6})", style) or ["#ffffff"])[0])
+        for style in styles
+        for colour in re.findall(r"(?<![-\w])color:(#\w{6})", style)
+    ]
+
+    assert page.tags[0] == ("html", {"lang": "en", "dir": "ltr"})
+    assert "title" in tags
+    assert [tag for tag in tags if re.fullmatch(r"h\d", tag)] == ["h1", "h2"]
+    assert not {"table", "img", "script", "iframe", "form"} & set(tags)
+    assert min(sizes) >= 16
+    assert len(pairs) == 3
+    assert min(contrast(*pair) for pair in pairs) >= 4.5
+
+
+def test_plain_text_says_all_that_the_html_says() -> None:
+    letter = WRITER.write(a_request(link="https://lms.example/a?b=1&c=2"))
+    plain = " ".join(part(letter, "plain").split())
+    page = Texts.read(part(letter, "html"))
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+
+    assert links == ["https://lms.example/a?b=1&c=2"]
+    for fact in (*links, "Fire safety & first aid", "31 January 2014", "23:59 GMT", "23:59 UTC", "in 14 days"):
+        assert fact in plain
+        assert fact in " ".join(page.texts) or fact in links
