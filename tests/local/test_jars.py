@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from duly_local import jars
+from duly_local import fetch, jars
 from duly_local.errors import LocalError
-from duly_local.fetch import main
 
 NAMES = ("broker.jar", "clients.jar")
 
@@ -101,12 +100,25 @@ def test_no_network_and_no_cache_says_what_is_missing_and_what_to_do(
     monkeypatch.setattr(jars, "resolve", resolve)
     monkeypatch.setattr("sys.argv", ["fetch"])
     with pytest.raises(SystemExit) as ended:
-        main()
+        fetch.main()
 
     words = str(ended.value)
     assert words.startswith(f"Apache Kafka's jars are missing in {cache}")
     assert all(way in words for way in ("`make setup`", "copy that folder", "DULY_KAFKA_BOOTSTRAP"))
     assert "Traceback" not in words
+
+
+@pytest.mark.usefixtures("cache")
+def test_fetch_goes_on_without_the_archive_of_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def record(_home: Path, _target: Path) -> None:
+        raise LocalError("Java wrote no archive.")
+
+    Maven(monkeypatch, {name: body(name) for name in NAMES})
+    monkeypatch.setattr(fetch, "_record", record)
+    said: list[str] = []
+
+    assert jars.folder() == fetch.fetch(said.append, quiet)
+    assert said[-1].endswith("Kafka will run, but start slower. Java wrote no archive.")
 
 
 def test_lock_file_names_every_jar_once_with_a_sha256() -> None:

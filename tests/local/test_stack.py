@@ -4,16 +4,18 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from duly_local import ports
+from duly_local import ports, waiting
 from duly_local.errors import LocalError
 from duly_local.stack import Stack
-from tests.local.running import doomed, living, none_lives
+from tests.local.running import PARENT, doomed, living, none_lives
 
 pytestmark = pytest.mark.connected
 
@@ -95,6 +97,17 @@ def test_children_end_when_their_parent_is_killed(state: Path) -> None:
         stack.kill_parent()
 
         assert none_lives(state)
+
+
+def test_ctrl_c_during_the_first_start_leaves_nothing_behind(state: Path) -> None:
+    command = [sys.executable, "-c", PARENT, str(state), "{}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
+        begun = waiting.until(lambda: any("java" in line for line in living(state)), within_s=20)
+        parent.send_signal(signal.SIGINT)
+        said, error = parent.communicate(timeout=20)
+
+    assert (begun, said, error.split()[-1]) == (True, b"", b"KeyboardInterrupt")
+    assert living(state) == []
 
 
 def test_second_stack_says_who_has_the_folder(state: Path) -> None:

@@ -6,15 +6,18 @@ reader's role is, and sees one tenant per transaction. Neither owns a table.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from duly_chassis.settings import ServiceSettings
 
-Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"  # quoted: generic for the type checker only
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+if TYPE_CHECKING:  # asyncpg's classes are generic for the type checker only
+    Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection, Pool = PoolConnectionProxy, asyncpg.Pool
 
 STATEMENT_DEADLINE_S = 30
 IDLE_IN_TRANSACTION_MS = 10_000

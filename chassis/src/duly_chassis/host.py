@@ -140,12 +140,12 @@ class Host:
             self._consumer.held = brakes.SHORT_LOG
         return False
 
-    def _start_loops(self) -> None:
+    async def _start_loops(self) -> None:
         for loop in self._loops:
             loop.start()
         self._started = True
 
-    def _stop_taking(self) -> None:
+    async def _stop_taking(self) -> None:
         self._consumer.stopping = True
 
     def _failed(self, error: BaseException, attempt: int) -> None:

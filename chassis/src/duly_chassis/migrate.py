@@ -23,6 +23,7 @@ LOCK = 0x64756C79  # "duly": one migration at a time
 TOPICS_DEADLINE_MS = 30_000
 SERVER_VERSION_MIN = 16_00_00
 DAY_MS = 86_400_000
+COPIES_MAX = 3  # of each partition, where there are as many brokers
 
 
 class MigrationError(Exception):
@@ -112,7 +113,8 @@ async def create_topics(bootstrap: str, say: Callable[[str], None]) -> None:
     async with asyncio.timeout(TOPICS_DEADLINE_MS / 1000):
         await admin.start()
         try:
-            answer = await admin.create_topics([_new(topic) for topic in topics.ALL])
+            brokers = len((await admin.describe_cluster())["brokers"])
+            answer = await admin.create_topics([_new(topic, min(brokers, COPIES_MAX)) for topic in topics.ALL])
         finally:
             await admin.close()
     for name, code, *_ in answer.topic_errors:
@@ -124,11 +126,11 @@ async def create_topics(bootstrap: str, say: Callable[[str], None]) -> None:
         say(f"topic {name}")
 
 
-def _new(topic: topics.Topic) -> NewTopic:
-    """Describe a topic to the broker; -1 takes the broker's own replication."""
+def _new(topic: topics.Topic, copies: int) -> NewTopic:
+    """Describe a topic to the broker."""
     configs = {"max.message.bytes": "1048576"}
     if topic.compacted:
         configs["cleanup.policy"] = "compact"
     else:
         configs["retention.ms"] = str(topic.retention_days * DAY_MS)
-    return NewTopic(topic.name, topic.partitions, -1, topic_configs=configs)
+    return NewTopic(topic.name, topic.partitions, copies, topic_configs=configs)

@@ -1,5 +1,6 @@
 """What can go wrong for whoever types a command, in plain words and with a stable exit code."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ def told_plainly() -> Iterator[None]:
     except PLAIN as error:
         _end([str(error)], FAILED)
     except (asyncpg.PostgresError, KafkaError, OSError) as error:
+        if os.environ.get("DULY_DEBUG"): raise
         _end([f"{type(error).__name__}: a server went away; run the same command again to go on"], FAILED)
 
 

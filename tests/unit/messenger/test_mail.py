@@ -2,21 +2,26 @@
 
 import os
 import re
+from collections import defaultdict
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from babel import Locale
 
 from messenger.addresses import Mailbox
 from messenger.channel import Letter
 from messenger.mail import MailRequest, MailWriter, Recipient
+from messenger.moments import zone_name
 from messenger.templates import load_templates
 from messenger.unsendable import AddressRefused, BadValue, MissingValue, TooLarge, UnknownTemplate, Unsendable
 
@@ -88,6 +93,7 @@ def due_line(letter: Letter) -> str:
 DUE_LINES = [
     ("Europe/London", "en-GB", "31 January 2014 at 23:59 GMT (23:59 UTC)"),
     ("Europe/Dublin", "en-IE", "31 January 2014 at 23:59 GMT (23:59 UTC)"),
+    ("Europe/Dublin", "en-GB", "31 January 2014 at 23:59 GMT (23:59 UTC)"),
     ("Europe/Berlin", "de-DE", "1. Februar 2014 at 00:59 MEZ (31. Januar 2014, 23:59 UTC)"),
     ("Asia/Tokyo", "ja-JP", "2014年2月1日 at 8:59 JST (2014年1月31日, 23:59 UTC)"),
     ("Asia/Kolkata", "en-IN", "1 February 2014 at 5:29 am GMT+05:30 (31 January 2014, 11:59 pm UTC)"),
@@ -125,6 +131,7 @@ def test_deadline_is_said_in_utc_and_the_mail_says_so_when_the_zone_is_unknown(z
 @pytest.mark.parametrize(
     ("due_at", "line"),
     [
+        ("2014-07-31T22:59:00Z", "31 July 2014 at 23:59 BST (22:59 UTC)"),
         ("2014-06-30T23:59:00Z", "1 July 2014 at 00:59 BST (30 June 2014, 23:59 UTC)"),
         ("2014-03-30T00:59:59Z", "30 March 2014 at 00:59 GMT (00:59 UTC)"),
         ("2014-03-30T01:00:00Z", "30 March 2014 at 02:00 BST (01:00 UTC)"),
@@ -133,6 +140,18 @@ def test_deadline_is_said_in_utc_and_the_mail_says_so_when_the_zone_is_unknown(z
 def test_deadline_follows_daylight_saving_at_its_own_date(due_at: str, line: str) -> None:
     """B-20."""
     assert line == due_line(WRITER.write(a_request(due_at=due_at)))
+
+
+def test_name_of_a_zone_means_one_offset_wherever_it_is_shown() -> None:
+    """B-18: Babel alone calls Dublin's July GMT, and names 2014's zones as they are today."""
+    zones = [ZoneInfo(name) for name in sorted(available_timezones()) if "/" in name]
+    for locale in map(Locale.parse, ("en", "en_GB", "de", "fr")):
+        offsets: dict[str, set[timedelta | None]] = defaultdict(set)
+        for zone, year, month in product(zones, (2014, 2027), (1, 7)):
+            local = datetime(year, month, 15, 12, tzinfo=zone)
+            offsets[zone_name(local, locale)].add(local.utcoffset())
+
+        assert [name for name, found in offsets.items() if len(found) > 1] == []
 
 
 @pytest.mark.parametrize(
@@ -413,3 +432,10 @@ def test_plain_text_says_all_that_the_html_says() -> None:
     for fact in (*links, "Fire safety & first aid", "31 January 2014", "23:59 GMT", "23:59 UTC", "in 14 days"):
         assert fact in plain
         assert fact in " ".join(page.texts) or fact in links
+
+
+def test_deadline_in_dublin_is_an_hour_from_gmt_in_summer() -> None:
+    """B-18."""
+    letter = WRITER.write(a_request(replace(ANN, zone="Europe/Dublin"), due_at="2014-07-31T22:59:00Z"))
+
+    assert due_line(letter) == "31 July 2014 at 23:59 GMT+01:00 (22:59 UTC)"

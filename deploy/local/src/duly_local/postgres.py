@@ -20,6 +20,7 @@ READY_WITHIN_S = 180.0
 """After a crash it replays its log first: up to max_wal_size."""
 BLOCKED = "pre-existing shared memory block"
 """Its last words while a backend of a killed server still works in the data folder."""
+BLOCKED_PAUSE_S = 0.2
 STATUS_LINE = 7
 """Of postmaster.pid; what `pg_ctl -w` reads."""
 
@@ -73,7 +74,7 @@ class Postgres:
         self._forget_dead_server()
         server = self._server(bin_folder, account)
         self.child = child.start(server)
-        if not waiting.until(lambda: self._ready(server), within_s=READY_WITHIN_S, cancelled=cancelled):
+        if not waiting.until(lambda: self._ready(server, cancelled), within_s=READY_WITHIN_S, cancelled=cancelled):
             raise LocalError(f"PostgreSQL was not ready within {READY_WITHIN_S:.0f} s; see {self.child.command.log}.")
 
     def _own_folder(self, account: Account | None) -> None:
@@ -130,12 +131,13 @@ class Postgres:
             death_signal=signal.SIGQUIT,  # the postmaster then ends its backends too; a kill would not
         )
 
-    def _ready(self, server: Command) -> bool:
+    def _ready(self, server: Command, cancelled: Event) -> bool:
         if self.child is None:
             return False
         if not self.child.running():
             if BLOCKED not in child.tail(server.log):
                 raise self.child.failure()
+            cancelled.wait(BLOCKED_PAUSE_S)
             self.child = child.start(server)  # `orphans` could not see who blocks: try again until it is gone
         try:
             lines = self._data.joinpath("postmaster.pid").read_text(encoding="utf-8").splitlines()

@@ -1,7 +1,7 @@
 """Moments as people read them: in the recipient's zone and locale, with the zone, and in UTC beside it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,6 +11,8 @@ from babel.dates import format_date, format_time, get_timezone_gmt, get_timezone
 from messenger.unsendable import BadValue
 
 YEARS = range(1970, 2200)
+NAMED_YEAR = 2026  # the year whose zones the pinned Babel knows by name
+NO_TIME = timedelta(0)
 SPOKEN_MAX = 4_096  # few deadlines, zones and locales are shared by many people
 
 
@@ -79,11 +81,34 @@ def locale_of(name: str | None) -> Locale:
 
 
 def zone_name(local: datetime, locale: Locale) -> str:
-    """Name the zone as its people do, as GMT or MEZ; where the locale has no such name, by its offset."""
+    """Name the zone as its people do, as GMT or MEZ; where no name is known or safe, by its offset."""
     name = str(get_timezone_name(local, width="short", locale=locale))
-    if name[:1] not in "+-":
+    if name[:1] not in "+-" and _names_hold(local):
         return name
     return str(get_timezone_gmt(local, "long", locale=locale)) if local.utcoffset() else "GMT"
+
+
+def _names_hold(local: datetime) -> bool:
+    """Tell whether the locale's names for this zone mean the offset it has at this moment.
+
+    Babel names the zone as it is in NAMED_YEAR, and takes Irish winter for summer time (tzdata gives Ireland a
+    negative one): "GMT" for Dublin in July would put every deadline there an hour off.
+    """
+    standard = _standard(local)
+    return standard is not None and standard == _standard_offset(local.tzinfo, NAMED_YEAR)
+
+
+@lru_cache(maxsize=1_024)
+def _standard_offset(zone: tzinfo | None, year: int) -> timedelta | None:
+    """Give the offset of a zone's ordinary time in a year; None where it changes, or summer time is negative."""
+    months = [datetime(year, month, 15, tzinfo=zone) for month in range(1, 13)]
+    offsets = {_standard(month) for month in months}
+    return offsets.pop() if len(offsets) == 1 else None
+
+
+def _standard(moment: datetime) -> timedelta | None:
+    offset, summer = moment.utcoffset(), moment.dst() or NO_TIME
+    return None if offset is None or summer < NO_TIME else offset - summer
 
 
 def _day(moment: datetime, locale: Locale) -> str:
