@@ -2,7 +2,7 @@
 
 import typer
 
-from duly_cli import replaying
+from duly_cli import explaining, ordering, replaying, up
 
 app = typer.Typer(
     name="duly",
@@ -10,8 +10,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command("up")(up.up)
+app.command("run")(up.run)
+app.command("migrate")(up.migrate_all)
+app.command("explain")(explaining.explain)
+app.command("demo")(replaying.demo)
 app.add_typer(replaying.replay, name="replay")
-app.command()(replaying.demo)
+app.add_typer(ordering.parked, name="parked")
+app.add_typer(ordering.brakes, name="brakes")
 
 
 if __name__ == "__main__":

@@ -274,13 +274,34 @@ async def test_answer_is_still_heard_when_the_gate_cannot_be_left() -> None:
 
 async def test_slow_letter_holds_up_no_other_when_it_reaches_its_354_late() -> None:
     async with scripted_smtp({"MAIL": [b"250 ok\r\n", "silence"]}) as smtp:
-        channel = SmtpChannel(settings_for(smtp, connections=2, timeout_s=0.3, straggler_s=0.02))
+        channel = SmtpChannel(settings_for(smtp, connections=2, straggler_s=0.02))
         events: list[str] = []
-        answers = await channel.deliver([a_letter(), a_letter()], recording_gate(events))
+        delivery = asyncio.create_task(channel.deliver([a_letter(), a_letter()], recording_gate(events)))
+        await smtp.until_bodies(1)  # while the other is still waiting for an answer to its MAIL
+        waiting = not delivery.done()
+        await smtp.hang_up()
+        answers = await delivery
         await channel.close()
 
+    assert waiting
     assert events == ["gate for 1", "gate left"]
-    assert {Accepted, RefusedForNow} == {type(answer) for answer in answers}
+    assert RefusedForNow("connection_lost") in answers
+
+
+async def test_connection_that_is_lent_is_closed_when_it_comes_back_to_a_closed_channel() -> None:
+    async with scripted_smtp() as smtp:
+        channel = SmtpChannel(settings_for(smtp))
+
+        @asynccontextmanager
+        async def gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
+            await channel.close()
+            yield {letter.outreach_id for letter in letters}
+
+        letter = a_letter()
+        answers = await channel.deliver([letter], gate)
+        await smtp.all_hung_up()
+
+    assert answers == [accepted(letter)]
 
 
 async def test_body_never_completes_later_when_it_cannot_be_written_while_the_gate_is_held() -> None:
@@ -513,8 +534,8 @@ async def test_nothing_shows_an_address_or_a_password(caplog: pytest.LogCaptureF
         yield set()
 
     caplog.set_level("DEBUG")
-    async with scripted_smtp({"RCPT": [b"550 <canary@learners.example> unknown\r\n"]}) as smtp:
-        settings = settings_for(smtp, username=None)
+    async with scripted_smtp({"RCPT": [b"550 <canary@learners.example> unknown\r\n", b"250 ok\r\n"]}) as smtp:
+        settings = settings_for(smtp)
         channel = SmtpChannel(settings)
         letters = [a_letter("canary@learners.example"), a_letter("canary@learners.example")]
         answers = await channel.deliver(letters, gate)
@@ -522,7 +543,7 @@ async def test_nothing_shows_an_address_or_a_password(caplog: pytest.LogCaptureF
     secret = replace(settings, password="canary")  # noqa: S106
     shown = f"{caplog.text} {answers} {letters} {secret}"
 
-    assert [RefusedForGood, Withheld] == [type(answer) for answer in answers]
+    assert {RefusedForGood, Withheld} == {type(answer) for answer in answers}
     assert "canary" not in shown
 
 

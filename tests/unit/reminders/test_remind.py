@@ -69,15 +69,14 @@ def test_completed_on_day_ten_gets_no_3_day_mail() -> None:
     [
         (replace(deadline(), completed_at=ASSIGNED + DAY), ACTIVE, MOMENTS["3"], "completed"),
         (replace(deadline(), withdrawn_at=ASSIGNED + DAY), ACTIVE, MOMENTS["3"], "withdrawn"),
-        (deadline(), None, MOMENTS["3"], "recipient_unknown"),
+        (deadline(), None, DUE, "recipient_unknown"),
         (deadline(), Person("departed", "Europe/London"), MOMENTS["3"], "person_departed"),
         (deadline(), Person("on_leave", "Europe/London"), MOMENTS["3"], "person_on_leave"),
         (deadline(), ACTIVE, DUE, "deadline_passed"),
         (deadline(), ACTIVE, DUE - timedelta(seconds=1), "moment_reached"),
-        # several reasons: what ended it, the earlier end first; then the calendar, then the person
+        # several reasons: what ended it, the earlier end first; then the person, then the calendar
         (replace(deadline(), completed_at=ASSIGNED, withdrawn_at=ASSIGNED + DAY), None, DUE, "completed"),
         (replace(deadline(), completed_at=ASSIGNED + DAY, withdrawn_at=ASSIGNED), None, DUE, "withdrawn"),
-        (deadline(), None, DUE, "deadline_passed"),
     ],
 )
 def test_silence_has_a_reason(row: Deadline, person: Person | None, now: datetime, reason: str) -> None:
@@ -85,6 +84,28 @@ def test_silence_has_a_reason(row: Deadline, person: Person | None, now: datetim
     decisions, _ = remind(row, person, POLICY, [TOLD["30"], TOLD["14"]], now)
 
     assert [("3", reason == "moment_reached", reason)] == said(decisions)
+
+
+def test_step_waits_for_the_recipients_record_while_it_can_still_be_useful() -> None:
+    """B-03: topics overtake each other; the record of a person may come after the moment, and then they are told."""
+    told = [TOLD["30"]]
+    silent, waiting = remind(deadline(), None, POLICY, told, MOMENTS["14"])
+    spoken, _ = remind(plan(waiting, POLICY, "Europe/London", told), ACTIVE, POLICY, told, MOMENTS["14"] + DAY)
+
+    assert silent == []
+    assert waiting.next_due_at == MOMENTS["3"]
+    assert said(spoken) == [("14", True, "moment_reached")]
+
+
+def test_step_that_waited_is_withheld_when_the_next_one_comes_and_nobody_is_known() -> None:
+    """B-10: at the next moment, and at last at the deadline, the silence gets its reason."""
+    earlier, waiting = remind(deadline(), None, POLICY, [TOLD["30"]], MOMENTS["3"])
+    last, after = remind(waiting, None, POLICY, [TOLD["30"], TOLD["14"]], DUE)
+
+    assert said(earlier) == [("14", False, "recipient_unknown")]
+    assert waiting.next_due_at == DUE
+    assert said(last) == [("3", False, "recipient_unknown")]
+    assert after.next_due_at is None
 
 
 def test_only_the_latest_speaks_when_several_moments_came_in_an_outage() -> None:

@@ -1,7 +1,6 @@
 """A rehearsal from start to end: its own stack, every service in this process, the driver, and the summary."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from duly_chassis.host import Host
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
 from duly_cli import entries, serving
-from duly_cli.rehearsal.driver import Driver
+from duly_cli.rehearsal.driver import ONE_TICK, Driver
 from duly_cli.rehearsal.idle import Idle
 from duly_cli.rehearsal.play import Play
 from duly_cli.rehearsal.progress import Progress, fingerprint
@@ -56,7 +55,7 @@ async def _play(rehearsal: Rehearsal, stack: Stack, endpoints: Endpoints) -> Sum
     progress = Progress(endpoints.database_url)
     reached, spent_s = await progress.open(fingerprint(rehearsal.play))
     try:
-        clock = DrivenClock(reached or rehearsal.play.facts[0].instant)
+        clock = DrivenClock((reached or rehearsal.play.facts[0].instant) - ONE_TICK)
         wired = [(entry, settings(entry, rehearsal, endpoints)) for entry in entries.every()]
         async with serving.together(wired, clock) as running:
             hosts = [host for host, _ in running]
@@ -131,7 +130,3 @@ def policy_file(rehearsal: Rehearsal) -> Path:
     path.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
     return path
 
-
-def seconds_since(began_s: float) -> float:
-    """Return the seconds since a reading of the monotonic clock."""
-    return time.monotonic() - began_s

@@ -15,7 +15,7 @@ GATE_HELD_S_MAX = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One rendered message to one person, the same bytes at every attempt."""
+    """One rendered message to one person; every attempt at it has the same id and Message-ID."""
 
     outreach_id: UUID
     sender: str

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
-from whenever import PlainDateTime, RepeatedTime, SkippedTime, TimeZoneNotFoundError, ZonedDateTime
 
+from duly_chassis.wallclock import ONE_DAY, instant_of, zone_exists
 from duly_contracts.decode import Fact
 from duly_contracts.training import (
     TrainingAssignedV1,
@@ -21,7 +21,7 @@ from duly_contracts.training import (
     TrainingWithdrawnV1,
 )
 
-ONE_DAY = timedelta(days=1)
+RECIPIENT_UNKNOWN = "recipient_unknown"
 ZONE_DAYS = 2  # a local date lies within one day of the UTC date; a gap in local time can add another
 
 
@@ -180,11 +180,14 @@ def remind(
     """Decide every step whose moment has come, and plan the next look.
 
     The latest may speak; after an outage one reminder helps, three annoy. A reason for silence holds for all
-    of them: nothing was superseded by a message that is not sent either.
+    of them: nothing was superseded by a message that is not sent either. Where the recipient's record has not
+    come yet, the latest step waits for it, on another topic, until the next step or the deadline takes its place.
     """
     zone = zone_for(person, policy)
-    come = [moment for moment in _undecided(deadline, policy, zone, decided) if moment.at <= now]
+    waiting = _undecided(deadline, policy, zone, decided)
+    come = [moment for moment in waiting if moment.at <= now]
     silence = _silence(deadline, person, now)
+    held = come[-1:] if silence == RECIPIENT_UNKNOWN and deadline.due_at is not None and now < deadline.due_at else []
     decisions = [
         Decision(
             step=moment.step,
@@ -194,9 +197,14 @@ def remind(
             values=_values(deadline, person, moment, zone, now),
         )
         for moment in come
+        if moment not in held
     ]
-    told = {occurrence(moment.step, deadline.due_at) for moment in come if deadline.due_at is not None}
-    return decisions, plan(deadline, policy, zone, told.union(decided))
+    told = {occurrence(one.step, deadline.due_at) for one in decisions if deadline.due_at is not None}
+    planned = plan(deadline, policy, zone, told.union(decided))
+    if held:
+        later = [moment.at for moment in waiting if moment.at > now]
+        return decisions, replace(planned, next_due_at=min(later, default=deadline.due_at))
+    return decisions, planned
 
 
 def zone_for(person: Person | None, policy: Policy) -> str:
@@ -243,15 +251,15 @@ def _undecided(deadline: Deadline, policy: Policy, zone: str, decided: Collectio
 
 
 def _silence(deadline: Deadline, person: Person | None, now: datetime) -> str | None:
-    """Give the reason to stay silent, or None: first what ended it, then the calendar, then the recipient."""
+    """Give the reason to stay silent, or None: first what ended it, then the recipient, then the calendar."""
     ends = [(deadline.completed_at, "completed"), (deadline.withdrawn_at, "withdrawn")]
     ended = [(at, reason) for at, reason in ends if at is not None]
     if ended:
         return min(ended)[1]
+    if person is None:
+        return RECIPIENT_UNKNOWN
     if deadline.due_at is not None and now >= deadline.due_at:
         return "deadline_passed"
-    if person is None:
-        return "recipient_unknown"
     return None if person.status == "active" else f"person_{person.status}"
 
 
@@ -276,40 +284,6 @@ def _first_local_hour(threshold: datetime, zone: str, hour: int, minute: int) ->
 
 @lru_cache(maxsize=16_384)
 def _local_hours(zone: str, day: date, hour: int, minute: int) -> tuple[datetime, ...]:
-    """List hour:minute of the zone around a UTC date; many deadlines share few dates and zones."""
+    """List hour:minute of the zone on the days around a UTC date; many deadlines share few dates and zones."""
     days = range(-ZONE_DAYS, ZONE_DAYS + 1)
-    return tuple(sorted({_local_hour(zone, day + n * ONE_DAY, hour, minute) for n in days}))
-
-
-def _local_hour(zone: str, day: date, hour: int, minute: int) -> datetime:
-    """Turn a wall time into an instant.
-
-    Repeated: the earlier. Skipped: the first valid time after the gap. Whole date skipped: the next day's.
-    """
-    wall = PlainDateTime(day.year, day.month, day.day, hour, minute)
-    try:
-        return _utc(wall.assume_tz(zone, disambiguation="raise"))
-    except RepeatedTime:
-        return _utc(wall.assume_tz(zone, disambiguation="earlier"))
-    except SkippedTime:
-        after_gap = wall.assume_tz(zone, disambiguation="earlier").next_transition()
-    if after_gap is None:  # a skipped time has a transition; this is for the type checker and for broken data
-        raise ValueError("zone_data_broken")
-    midnight = PlainDateTime(day.year, day.month, day.day)
-    if after_gap.date() > wall.date() and midnight.assume_tz(zone, disambiguation="later").date() > wall.date():
-        return _local_hour(zone, day + ONE_DAY, hour, minute)
-    return _utc(after_gap)
-
-
-def _utc(moment: ZonedDateTime) -> datetime:
-    return moment.to_instant().to_stdlib()
-
-
-@lru_cache(maxsize=1_024)
-def zone_exists(zone: str) -> bool:
-    """Tell whether the zone data knows a name; it comes from strangers, so it may be anything."""
-    try:
-        ZonedDateTime(2026, 1, 1, tz=zone, disambiguation="earlier")
-    except TimeZoneNotFoundError:
-        return False
-    return True
+    return tuple(sorted({instant_of(zone, day + n * ONE_DAY, hour, minute) for n in days}))

@@ -11,5 +11,5 @@ class Settings(ServiceSettings):
 
     service: ClassVar[str] = "reminders"
 
-    policy_file: Path
+    policy_file: Path = Path("policies/reminders.yaml")
     """The policy in force for new cases: offsets in days, local hour (policies/reminders.yaml is the shipped one)."""

@@ -1,0 +1,58 @@
+# The front door. `make` alone lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+UV_VERSION := 0.13.9
+OULAD := $(if $(DULY_OULAD_DIR),$(DULY_OULAD_DIR),$(wildcard ../shared/data/oulad))
+SOURCES := contracts chassis services cli deploy tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test test-fast faults bench demo up contracts golden
+
+##@ Begin
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.synced ## Install everything into .venv, and fetch Kafka's jars once into your cache
+	@$(BIN)/python -m duly_local.fetch
+
+.venv/.synced: uv.lock pyproject.toml $(wildcard */pyproject.toml services/*/pyproject.toml deploy/local/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Duly needs Python 3.11 or later: make setup PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv sync --frozen --quiet
+	@touch $@
+
+##@ See it
+demo: setup ## Play a generated organisation over a few weeks, in under a minute
+	@$(BIN)/duly demo
+
+up: setup ## Run PostgreSQL, Kafka, an inbox and every service here, until Ctrl-C
+	@$(BIN)/duly up
+
+##@ Change it
+check: setup ## Lint, types, boundaries, schemas, docs
+	$(BIN)/uv lock --check --quiet
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m duly_contracts.schema --check
+	$(BIN)/python -m reminders.policy --check policies/reminders.yaml
+	$(BIN)/pytest -q tests/architecture tests/contracts
+
+test: setup ## Everything: unit, contracts, architecture, integration, replay, faults (DULY_OULAD_DIR adds the real folder)
+	$(BIN)/pytest -q tests
+
+test-fast: setup ## What needs no server
+	$(BIN)/pytest -q tests -m "not connected and not campaign"
+
+faults: setup ## Kill everything ten times while the mail server lies, and check with code that shares nothing
+	$(BIN)/python -m tests.faults.campaign
+
+bench: setup ## Measure, as ratios in one run
+	$(BIN)/python -m benchmarks
+
+contracts: setup ## Write the schemas of new events; a released one is never changed
+	$(BIN)/python -m duly_contracts.schema --write
+
+golden: setup ## Record the golden mails again; read the diff as prose
+	DULY_GOLDEN=1 $(BIN)/pytest -q tests/unit/messenger

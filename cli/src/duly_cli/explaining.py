@@ -1,0 +1,76 @@
+"""`duly explain`: the whole story of one person's assignment, each service telling its part."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from duly_cli import asking
+from duly_cli.troubles import told_plainly
+from duly_cli.up import DEFAULT_STATE, addresses
+
+Tenant = Annotated[str, typer.Option("--tenant", envvar="DULY_TENANT", help="Whose data to look at.")]
+State = Annotated[Path, typer.Option("--state", help="The state folder of the running `duly up`.")]
+Token = Annotated[str | None, typer.Option(envvar="DULY_HTTP_TOKEN", hidden=True)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answers as one JSON object.")]
+
+
+def explain(
+    person: Annotated[str, typer.Argument(help="The person's id in the source system.")],
+    assignment: Annotated[str, typer.Argument(help="The assignment's id in the source system.")],
+    tenant: Tenant,
+    state: State = DEFAULT_STATE,
+    as_json: AsJson = False,
+    token: Token = None,
+) -> None:
+    """Tell why somebody heard something, or did not, and what will happen next."""
+    with told_plainly():
+        query = {"tenant": tenant, "person": person, "assignment": assignment}
+        story = asyncio.run(_ask(addresses(state), query, token))
+        if as_json:
+            sys.stdout.write(json.dumps(story) + "\n")
+            return
+        for line in told(story):
+            typer.echo(line)
+
+
+async def _ask(where: dict[str, str], query: dict[str, str], token: str | None) -> dict[str, Any]:
+    names = sorted(where)
+    answers = await asyncio.gather(*(asking.get(where[name], "/v1/explain", query, token) for name in names))
+    return dict(zip(names, answers, strict=True))
+
+
+def told(story: dict[str, Any]) -> list[str]:
+    """Turn the services' answers into lines for a person."""
+    reminders, messenger = story.get("reminders", {}), story.get("messenger", {})
+    if not reminders.get("known"):
+        return ["Nothing is known of this person and assignment."]
+    lines = ["Facts received"]
+    lines += [f"  {name.replace('_', ' '):<16} {value}" for name, value in reminders["facts"].items() if value]
+    policy = reminders["policy"]
+    lines.append(f"Planned by policy {policy['version']} in {policy['zone']}")
+    lines += [f"  {moment['step']:>3} days ahead    {moment['at']}" for moment in reminders["planned"]]
+    lines.append("Decisions")
+    for one in reminders["decisions"]:
+        outcome = "requested" if one["requested"] else "withheld"
+        lines.append(f"  {one['step']:>3} days ahead    {one['decided_at']}  {outcome}: {one['reason']}")
+    lines.append("Messages")
+    for message in messenger.get("messages", []):
+        lines.append(f"  {message['step']:>3} days ahead    {message['channel']} {message['state']}: {message['reason']}")
+        lines += [f"      {step['at']}  {step['state']}: {step['reason']} {step['code']}".rstrip() for step in message["history"]]
+    return [*lines, "Next", f"  {next_step(reminders, messenger)}"]
+
+
+def next_step(reminders: dict[str, Any], messenger: dict[str, Any]) -> str:
+    """Say what will happen next, if anything will."""
+    waiting = [message["next_due_at"] for message in messenger.get("messages", []) if message["next_due_at"]]
+    if waiting:
+        return f"messenger looks at a message again at {min(waiting)}"
+    if any(message["state"] == "parked" for message in messenger.get("messages", [])):
+        return "a parked message waits for a person: duly parked list"
+    if reminders["next_look_at"]:
+        return f"reminders decides again at {reminders['next_look_at']}"
+    return "nothing: every step has been decided"

@@ -1,0 +1,141 @@
+"""`duly up`, `duly run`, `duly migrate`: the house on one machine, one service alone, and the schemas."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from duly_chassis import migrate
+from duly_chassis.clock import SystemClock
+from duly_chassis.logs import configure
+from duly_chassis.service import Entry
+from duly_chassis.settings import ServiceSettings
+from duly_cli import entries, serving
+from duly_cli.troubles import Usage, told_plainly
+from duly_local.stack import Endpoints, Stack
+
+READY_S = 90
+CHECK_INTERVAL_S = 1.0
+ADDRESSES = "services.json"
+DEFAULT_STATE = Path(".duly/up")
+
+State = Annotated[Path, typer.Option("--state", help="Where data, logs and mails are kept.")]
+
+
+def up(state: State = DEFAULT_STATE) -> None:
+    """Run PostgreSQL, Kafka, a mail inbox and every service on this machine, until Ctrl-C.
+
+    DULY_KAFKA_BOOTSTRAP, DULY_DATABASE_URL and DULY_SMTP_URL point at existing servers instead.
+    """
+    with told_plainly():
+        configure("warning")
+        state.mkdir(parents=True, exist_ok=True)
+        existing = {name: os.environ.get(f"DULY_{name}") for name in ("KAFKA_BOOTSTRAP", "DATABASE_URL", "SMTP_URL")}
+        stack = Stack(
+            state.resolve(),
+            kafka=existing["KAFKA_BOOTSTRAP"] is None,
+            postgres=existing["DATABASE_URL"] is None,
+            inbox=existing["SMTP_URL"] is None,
+            say=typer.echo,
+        )
+        with stack as started:
+            found = Endpoints(
+                existing["KAFKA_BOOTSTRAP"] or started.kafka_bootstrap,
+                existing["DATABASE_URL"] or started.database_url,
+                existing["SMTP_URL"] or started.smtp_url,
+                started.mails,
+            )
+            migrate.schemas(found.database_url, entries.every(), lambda _text: None)
+            asyncio.run(_up(stack, found, state))
+        typer.echo("Everything is stopped.")
+
+
+def run(name: Annotated[str, typer.Argument(help="The service, for example reminders.")]) -> None:
+    """Run one service alone, with the settings of the environment, until Ctrl-C."""
+    with told_plainly():
+        entry = entries.named(name)
+        settings = entry.settings()  # type: ignore[call-arg]  # pydantic reads the rest from the environment
+        configure(settings.log_level)
+        asyncio.run(_run([(entry, settings)]))
+
+
+def migrate_all() -> None:
+    """Bring schemas, roles and topics of the servers in the environment to this release."""
+    with told_plainly():
+        configure("warning")
+        database_url, bootstrap = os.environ.get("DULY_DATABASE_URL"), os.environ.get("DULY_KAFKA_BOOTSTRAP")
+        if not database_url or not bootstrap:
+            raise Usage("set DULY_DATABASE_URL (a role that may create roles) and DULY_KAFKA_BOOTSTRAP")
+        migrate.schemas(database_url, entries.every(), typer.echo)
+        asyncio.run(migrate.create_topics(bootstrap, typer.echo))
+
+
+def addresses(state: Path) -> dict[str, str]:
+    """Return where each service answers: DULY_<NAME>_ADDRESS, or what a running `duly up` has noted; raises Usage."""
+    noted: dict[str, str] = {}
+    if (state / ADDRESSES).exists():
+        noted = json.loads((state / ADDRESSES).read_text(encoding="utf-8"))
+    found = {entry.name: os.environ.get(f"DULY_{entry.name.upper()}_ADDRESS", noted.get(entry.name)) for entry in entries.every()}
+    known = {name: address for name, address in found.items() if address}
+    if not known:
+        raise Usage(f"nothing runs on {state}: start `duly up`, or set DULY_REMINDERS_ADDRESS and the like")
+    return known
+
+
+async def _up(stack: Stack, found: Endpoints, state: Path) -> None:
+    await migrate.create_topics(found.kafka_bootstrap, lambda _text: None)
+    wired = [(entry, _settings(entry, found, state)) for entry in entries.every()]
+    await _run(wired, stack, found, state)
+
+
+def _settings(entry: Entry, found: Endpoints, state: Path) -> ServiceSettings:
+    values: dict[str, Any] = {
+        "database_url": found.database_url,
+        "kafka_bootstrap": found.kafka_bootstrap,
+        "instance_id": f"up-{entry.name}-{state.resolve().name}",
+        "log_level": "warning",
+    }
+    if "smtp_url" in entry.settings.model_fields:
+        values["smtp_url"] = found.smtp_url
+    return entry.settings(**values)
+
+
+async def _run(
+    wired: Sequence[tuple[Entry, ServiceSettings]],
+    stack: Stack | None = None,
+    found: Endpoints | None = None,
+    state: Path | None = None,
+) -> None:
+    """Run until a signal comes, or a child process of the stack has died."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with serving.together(wired, SystemClock()) as running:
+        await serving.settled([host for host, _ in running], READY_S)
+        where = {host.service.name: address for host, address in running}
+        if state is not None:
+            (state / ADDRESSES).write_text(json.dumps(where), encoding="utf-8")
+        _say(where, found)
+        while not stopping.is_set():
+            if stack is not None:
+                stack.check()
+            await asyncio.wait([asyncio.ensure_future(stopping.wait())], timeout=CHECK_INTERVAL_S)
+        typer.echo("Stopping.")
+    if state is not None:
+        (state / ADDRESSES).unlink(missing_ok=True)
+
+
+def _say(where: dict[str, str], found: Endpoints | None) -> None:
+    """Say where everything is."""
+    for name, address in where.items():
+        typer.echo(f"{name:<12} {address}/health/ready")
+    if found is not None:
+        typer.echo(f"Kafka        {found.kafka_bootstrap}")
+        typer.echo(f"PostgreSQL   {found.database_url.rpartition('@')[2]}")
+        typer.echo(f"mails        {found.mails}" if found.mails else "mails        go to DULY_SMTP_URL")
+    typer.echo("Running. Ctrl-C stops everything.")
