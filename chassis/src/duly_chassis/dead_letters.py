@@ -29,7 +29,8 @@ async def put(connection: Connection, letters: Sequence[DeadLetter]) -> None:
         """
         INSERT INTO dead_letters (topic, partition, "offset", epoch, key, headers, value, reason, fingerprint)
         SELECT t.topic, t.partition, t."offset", o.epoch, t.key, t.headers, t.value, t.reason, t.fingerprint
-          FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[], $8::text[])
+          FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[],
+                      $8::text[])
                AS t (topic, partition, "offset", key, headers, value, reason, fingerprint)
           JOIN consumer_offsets AS o ON o.topic = t.topic AND o.partition = t.partition
             ON CONFLICT DO NOTHING

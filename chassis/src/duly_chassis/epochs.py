@@ -29,7 +29,7 @@ class Epochs:
         self._database = database
 
     async def verify(self) -> bool:
-        """Open a new epoch where the cluster is another one; trip the brake where the log is shorter. True: all is well."""
+        """Open an epoch where the cluster is another one, trip the brake where the log is shorter; True: neither."""
         cluster_id, ends = await self._ask()
         async with self._database.transaction() as connection:
             known = await offsets.stored(connection)

@@ -1,4 +1,4 @@
-"""Health that asks: is each loop alive, does the database take writes, does the broker answer, do partitions advance?
+"""Health that asks: each loop for life, the database for a write, the broker and each partition for progress.
 
 Liveness is the loops' heartbeats alone; a database that is away is no reason to kill a process that waits for it.
 """

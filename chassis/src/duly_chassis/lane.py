@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from duly_chassis import dead_letters, inbox, offsets, outbox, retry
+from duly_chassis.arrival import believed
 from duly_chassis.clock import Clock
 from duly_chassis.database import Connection, Database
 from duly_chassis.dead_letters import DeadLetter, Raw
@@ -149,23 +150,24 @@ class Lanes:
         versioned, guarded = split(self._service, facts)
         taken = await inbox.take(connection, guarded)
         tx = self._service.work(connection)
-        fresh = by_type([*versioned, *taken.fresh])
+        dated, ahead = believed([*versioned, *taken.fresh], now)
+        fresh = by_type(dated)
         for listen in self._service.listens:
             wanted = [fact for event in listen.types for fact in fresh.get(event, ())]
             if wanted:
                 await listen.handler(wanted, now, tx)
         await outbox.put(connection, self._service.source, tx.outgoing)
         counted.repeated += len(guarded) - len(taken.fresh)
+        counted.ahead += ahead
         return taken.conflicting
 
     def _count(self, new: Sequence[Read], letters: Sequence[DeadLetter], counted: "Counted") -> None:
         for read in new:
-            outcome = read.outcome
-            name = outcome.data.type if isinstance(outcome, Fact) else getattr(outcome, "type", "unread")
-            self._metrics.count_event(
-                name if isinstance(outcome, (Fact, Held)) else "other", type(outcome).__name__.lower()
-            )
+            # Only our own type names become labels: what a sender calls a record is text without limits.
+            name = read.outcome.data.type if isinstance(read.outcome, Fact) else "other"
+            self._metrics.count_event(name, type(read.outcome).__name__.lower())
         self._metrics.count_event("any", "repeated", counted.repeated)
+        self._metrics.count_event("any", "ahead", counted.ahead)
         for letter in letters:
             LOG.warning(
                 "dead_letter",
@@ -183,6 +185,7 @@ class Counted:
     """What a lane found besides new facts."""
 
     repeated: int = 0
+    ahead: int = 0
 
 
 def place(read: Read) -> offsets.Partition:

@@ -53,7 +53,7 @@ class Supervised:
         self._task = asyncio.create_task(self._run(), name=f"{self._metrics.service}:{self.name}")
 
     async def stop(self, deadline_s: float) -> None:
-        """Let the round in hand finish within the deadline, then cut it: what it left is picked up after a crash too."""
+        """Let the round in hand finish within the deadline, then cut it: what it left is picked up as after a crash."""
         self._stopping = True
         self._wake.set()
         if self._task is not None:

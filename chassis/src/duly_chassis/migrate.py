@@ -88,7 +88,8 @@ BEGIN
     GRANT USAGE ON SCHEMA "{schema}" TO "{schema}", "{schema}_reader";
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "{schema}" TO "{schema}";
     FOR found IN
-        SELECT c.relname, EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_tenant') AS has_policy
+        SELECT c.relname,
+               EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_tenant') AS has_policy
           FROM pg_class c
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
          WHERE c.relnamespace = '"{schema}"'::regnamespace AND c.relkind IN ('r', 'p')
@@ -117,7 +118,7 @@ async def create_topics(bootstrap: str, say: Callable[[str], None]) -> None:
             answer = await admin.create_topics([_new(topic, min(brokers, COPIES_MAX)) for topic in topics.ALL])
         finally:
             await admin.close()
-    for name, code, *_ in answer.topic_errors:
+    for name, code, *_ in answer.topic_errors:  # type: ignore[attr-defined]  # aiokafka types answers by their base
         error = for_code(code)
         if error is TopicAlreadyExistsError:
             continue

@@ -6,9 +6,9 @@ of its own; with `_FILE` appended either names a file that holds the value.
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -16,6 +16,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from duly_chassis.loopback import is_loopback
 
 SHARED_PREFIX = "DULY_"
 
@@ -105,6 +107,13 @@ class ServiceSettings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged: this level and above."""
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        """Refuse to answer strangers without a token."""
+        if self.http_token is None and not is_loopback(self.http_host):
+            raise ValueError("http_host is not a loopback address: http_token must be set")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -4,7 +4,6 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -53,8 +52,7 @@ def guarded(method: str, token: SecretStr | None, act: Callable[[Scope, Receive]
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if scope["method"] != method:
-                raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed")
+            check_method(scope, method)
             check_token(scope, token)
             answer = await act(scope, receive)
         except Refusal as refusal:
@@ -68,6 +66,12 @@ def guarded(method: str, token: SecretStr | None, act: Callable[[Scope, Receive]
             await respond(send, HTTPStatus.OK, answer)
 
     return route
+
+
+def check_method(scope: Scope, method: str) -> None:
+    """Refuse any other method: a GET never changes state."""
+    if scope["method"] != method:
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed")
 
 
 def check_token(scope: Scope, token: SecretStr | None) -> None:
@@ -119,13 +123,3 @@ def needed(found: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not value or "\x00" in value:
         raise Refusal(HTTPStatus.BAD_REQUEST, f"needs_{name}")
     return value
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, without asking a resolver: names other than localhost are not."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -59,8 +59,13 @@ def told(story: dict[str, Any]) -> list[str]:
         lines.append(f"  {one['step']:>3} days ahead    {one['decided_at']}  {outcome}: {one['reason']}")
     lines.append("Messages")
     for message in messenger.get("messages", []):
-        lines.append(f"  {message['step']:>3} days ahead    {message['channel']} {message['state']}: {message['reason']}")
-        lines += [f"      {step['at']}  {step['state']}: {step['reason']} {step['code']}".rstrip() for step in message["history"]]
+        lines.append(
+            f"  {message['step']:>3} days ahead    {message['channel']} {message['state']}: {message['reason']}"
+        )
+        lines += [
+            f"      {step['at']}  {step['state']}: {step['reason']} {step['code']}".rstrip()
+            for step in message["history"]
+        ]
     return [*lines, "Next", f"  {next_step(reminders, messenger)}"]
 
 

@@ -33,9 +33,7 @@ def list_parked(tenant: Tenant, state: State = DEFAULT_STATE, as_json: AsJson = 
 
 
 @parked.command("send")
-def send_parked(
-    outreach_id: str, tenant: Tenant, by: By, state: State = DEFAULT_STATE, token: Token = None
-) -> None:
+def send_parked(outreach_id: str, tenant: Tenant, by: By, state: State = DEFAULT_STATE, token: Token = None) -> None:
     """Try a parked message again; the person may hear it twice."""
     _order(state, "/v1/parked/send", {"tenant": tenant, "outreach_id": outreach_id, "by": by}, token)
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from duly_chassis.logs import configure
-from duly_chassis.web import is_loopback
+from duly_chassis.loopback import is_loopback
 from duly_cli.rehearsal import oulad, session
 from duly_cli.rehearsal.play import Play
 from duly_cli.rehearsal.sample import sample
@@ -32,9 +32,7 @@ State = Annotated[
     Path | None,
     typer.Option("--state", help="Keep all state here; given again after any crash, the replay goes on."),
 ]
-Until = Annotated[
-    datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="End at 00:00Z of this day.")
-]
+Until = Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="End at 00:00Z of this day.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line of stdout, nothing else.")]
 
 

@@ -12,7 +12,6 @@ from duly_chassis.host import Host
 from duly_chassis.logs import log
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
-from duly_chassis.web import is_loopback
 
 LOG = log("serving")
 
@@ -34,8 +33,6 @@ class Server(uvicorn.Server):
 async def running(host: Host) -> AsyncIterator[str]:
     """Run one service for as long as the block lasts; gives the address of its HTTP."""
     settings = host.settings
-    if settings.http_token is None and not is_loopback(settings.http_host):
-        raise Unstarted(f"{host.service.name}: http_host is not a loopback address, so http_token must be set")
     config = uvicorn.Config(
         host.app, host=settings.http_host, port=settings.http_port, lifespan="on", log_config=None, access_log=False
     )

@@ -1,8 +1,7 @@
 """What can go wrong for whoever types a command, in plain words and with a stable exit code."""
 
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import asyncpg
@@ -45,11 +44,10 @@ def told_plainly() -> Iterator[None]:
     except PLAIN as error:
         _end([str(error)], FAILED)
     except (asyncpg.PostgresError, KafkaError, OSError) as error:
-        if os.environ.get("DULY_DEBUG"): raise
         _end([f"{type(error).__name__}: a server went away; run the same command again to go on"], FAILED)
 
 
-def _end(lines: list[str], code: int) -> None:
+def _end(lines: Sequence[str], code: int) -> None:
     for line in lines:
         sys.stderr.write(line + "\n")
     raise typer.Exit(code)

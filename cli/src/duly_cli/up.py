@@ -59,7 +59,7 @@ def run(name: Annotated[str, typer.Argument(help="The service, for example remin
     """Run one service alone, with the settings of the environment, until Ctrl-C."""
     with told_plainly():
         entry = entries.named(name)
-        settings = entry.settings()  # type: ignore[call-arg]  # pydantic reads the rest from the environment
+        settings = entry.settings()
         configure(settings.log_level)
         asyncio.run(_run([(entry, settings)]))
 
@@ -80,7 +80,10 @@ def addresses(state: Path) -> dict[str, str]:
     noted: dict[str, str] = {}
     if (state / ADDRESSES).exists():
         noted = json.loads((state / ADDRESSES).read_text(encoding="utf-8"))
-    found = {entry.name: os.environ.get(f"DULY_{entry.name.upper()}_ADDRESS", noted.get(entry.name)) for entry in entries.every()}
+    found = {
+        entry.name: os.environ.get(f"DULY_{entry.name.upper()}_ADDRESS", noted.get(entry.name))
+        for entry in entries.every()
+    }
     known = {name: address for name, address in found.items() if address}
     if not known:
         raise Usage(f"nothing runs on {state}: start `duly up`, or set DULY_REMINDERS_ADDRESS and the like")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from messenger.smtp_settings import SmtpSettings, SmtpUrlError, is_loopback, parse_smtp_url
+from duly_chassis.loopback import is_loopback
+from messenger.smtp_settings import SmtpSettings, SmtpUrlError, parse_smtp_url
 
 GOOD = [
     ("smtp://mail.example", SmtpSettings("mail.example", 25)),

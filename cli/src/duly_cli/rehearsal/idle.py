@@ -40,7 +40,9 @@ class Idle:
         self._database_url = database_url
         self._services = services
         self._query = snapshot(services)
-        self._places = [TopicPartition(topic.name, number) for topic in topics.ALL for number in range(topic.partitions)]
+        self._places = [
+            TopicPartition(topic.name, number) for topic in topics.ALL for number in range(topic.partitions)
+        ]
         self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
         self._connection: asyncpg.Connection[asyncpg.Record]
 

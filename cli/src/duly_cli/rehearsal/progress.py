@@ -46,9 +46,7 @@ class Progress:
 
     async def reach(self, instant: datetime, spent_s: float) -> None:
         """Store the instant before the clock is set to it."""
-        await self._connection.execute(
-            "UPDATE rehearsal.progress SET instant = $1, spent_s = $2", instant, spent_s
-        )
+        await self._connection.execute("UPDATE rehearsal.progress SET instant = $1, spent_s = $2", instant, spent_s)
 
     def close(self) -> None:
         """Disconnect."""

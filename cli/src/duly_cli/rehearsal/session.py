@@ -129,4 +129,3 @@ def policy_file(rehearsal: Rehearsal) -> Path:
     body = {**rehearsal.play.policy._asdict(), "offsets_days": list(rehearsal.play.policy.offsets_days)}
     path.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
     return path
-

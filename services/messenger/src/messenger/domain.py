@@ -103,7 +103,7 @@ def forbidden(outreach: Outreach, contact: Contact | None, stops: Stops, now: da
 
 
 def reason_of(fact_type: str) -> str:
-    """Turn the type of the fact that ended something into a reason code: duly.training.completed.v1 -> training_completed."""
+    """Turn the ending fact's type into a reason code: duly.training.completed.v1 becomes training_completed."""
     return "_".join(fact_type.split(".")[1:-1]).replace("-", "_")
 
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 from aiosmtplib import SMTP
 
+from duly_chassis.loopback import is_loopback
 from messenger.smtp_answers import FAILED, Unreachable, failure
 from messenger.smtp_connection import Connection
-from messenger.smtp_settings import SmtpSettings, is_loopback
+from messenger.smtp_settings import SmtpSettings
 
 
 async def connect(settings: SmtpSettings, tls: ssl.SSLContext | None) -> Connection:

@@ -2,9 +2,10 @@
 
 import ssl
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from duly_chassis.loopback import is_loopback
 
 Tls = Literal["none", "starttls", "tls"]
 
@@ -50,18 +51,6 @@ class SmtpSettings:
     def tls_context(self) -> ssl.SSLContext:
         """Build the context that checks the relay's certificate and name; there is no way not to check."""
         return ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=self.ca_file)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether this name or address is this machine without asking anybody."""
-    if host == "localhost":
-        return True
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
 
 
 def parse_smtp_url(url: str) -> SmtpSettings:

@@ -138,7 +138,7 @@ class Store(Work):
         )
 
     async def enter(self, requests: Sequence[OutreachRequestedV1], now: datetime) -> set[tuple[str, UUID]]:
-        """Write these requests into the ledger, with the stop rows that their gates will lock; return the new ones.
+        """Write these requests into the ledger, with the stop rows their gates will lock; return the new ones.
 
         The claim is the INSERT: what is known by its id or by its notification key is one message.
         """
@@ -156,8 +156,8 @@ class Store(Work):
                                 ends_when, policy_version, not_before, useful_until, next_due_at, state, reason,
                                 requested_at)
             SELECT t.*, t.not_before, 'due', 'requested', $14
-              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                          $9::jsonb[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::timestamptz[])
+              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                          $8::text[], $9::jsonb[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::timestamptz[])
                    AS t (tenant_id, outreach_id, channel, person_id, dedupe_key, about, step, message, "values",
                          ends_when, policy_version, not_before, useful_until)
                 ON CONFLICT DO NOTHING

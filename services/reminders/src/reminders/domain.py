@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
-
 from duly_chassis.wallclock import ONE_DAY, instant_of, zone_exists
 from duly_contracts.decode import Fact
 from duly_contracts.training import (

@@ -1,0 +1,39 @@
+"""The one stack of a test run: PostgreSQL and Kafka as `duly up` runs them, started when first asked for."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from duly_chassis import migrate
+from duly_local.stack import Endpoints, Stack
+from tests.support import databases
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[tuple[Stack, Endpoints]]:
+    """Start both servers once per run, in a folder that PostgreSQL's own user may reach."""
+    folder = Path(tempfile.mkdtemp(prefix="duly-ring-"))
+    folder.chmod(0o755)
+    running = Stack(folder / "state", inbox=False)
+    try:
+        with running as endpoints:
+            asyncio.run(migrate.create_topics(endpoints.kafka_bootstrap, lambda _text: None))
+            yield running, endpoints
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def endpoints(stack: tuple[Stack, Endpoints]) -> Endpoints:
+    """Where both servers are."""
+    return stack[1]
+
+
+@pytest.fixture(scope="session")
+def template(endpoints: Endpoints) -> str:
+    """Migrate one database; each test gets a copy of it."""
+    return databases.make_template(endpoints.database_url)

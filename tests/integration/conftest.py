@@ -1,0 +1,37 @@
+"""A database of its own for each test, and the toy service on it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from duly_local.stack import Endpoints
+from tests.support import databases, toy
+from tests.support.bench import Bench, bench
+
+
+@pytest.fixture
+async def database_url(endpoints: Endpoints, template: str) -> AsyncIterator[str]:
+    """Give the test a migrated database."""
+    async with databases.copy(endpoints.database_url, template) as url:
+        yield url
+
+
+@pytest.fixture
+def switches() -> toy.Switches:
+    """How the toy misbehaves in this test."""
+    return toy.Switches.free()
+
+
+@pytest.fixture
+def toy_settings(database_url: str, endpoints: Endpoints) -> toy.ToySettings:
+    """Point the toy at this test's database."""
+    return toy.ToySettings(
+        database_url=database_url, kafka_bootstrap=endpoints.kafka_bootstrap, tick_interval_s=0.2, stop_deadline_s=5
+    )
+
+
+@pytest.fixture
+async def toys(toy_settings: toy.ToySettings, switches: toy.Switches) -> AsyncIterator[Bench]:
+    """Open the toy's parts, without a broker."""
+    async with bench(toy.service(switches), toy_settings, toy.NOW) as opened:
+        yield opened

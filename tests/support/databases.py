@@ -1,0 +1,50 @@
+"""Fresh databases: one migrated template per run, a copy of it per test."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from duly_chassis import migrate
+from duly_cli import entries
+from tests.support import toy
+
+TEMPLATE = "ring_template"
+
+
+def at(server_url: str, database: str) -> str:
+    """Return the address of another database on the same server."""
+    return make_url(server_url).set(database=database).render_as_string(hide_password=False)
+
+
+def make_template(server_url: str) -> str:
+    """Create and migrate the template; return its name."""
+    execute(server_url, f"CREATE DATABASE {TEMPLATE}")
+    migrate.schemas(at(server_url, TEMPLATE), [*entries.every(), toy.ENTRY], lambda _text: None)
+    return TEMPLATE
+
+
+def execute(server_url: str, statement: str) -> None:
+    """Run one statement outside any transaction, as creating a database wants it."""
+    engine = create_engine(make_url(server_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+@asynccontextmanager
+async def copy(server_url: str, template: str | None) -> AsyncIterator[str]:
+    """Give a database of its own for as long as the block lasts: a copy of the template, or an empty one."""
+    name = f"ring_{uuid4().hex}"
+    server = await asyncpg.connect(server_url)
+    try:
+        await server.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+        yield at(server_url, name)
+        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await server.close()
