@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
 from duly_local.stack import Endpoints
-from tests.support import databases, toy
+from tests.support import databases, kafka, toy
 from tests.support.bench import Bench, bench
+from tests.support.hosted import GROUP, Outside
 
 
 @pytest.fixture
@@ -35,3 +37,13 @@ async def toys(toy_settings: toy.ToySettings, switches: toy.Switches) -> AsyncIt
     """Open the toy's parts, without a broker."""
     async with bench(toy.service(switches), toy_settings, toy.NOW) as opened:
         yield opened
+
+
+@pytest.fixture
+async def outside(toy_settings: toy.ToySettings) -> AsyncIterator[Outside]:
+    """Look at the toy's tables from outside, with its group moved to the end of the shared topics."""
+    url = toy_settings.database_url.get_secret_value()
+    await kafka.skip_to_end(toy_settings.kafka_bootstrap, GROUP, toy.service(toy.Switches.free()).topics)
+    connection = await asyncpg.connect(url, server_settings={"search_path": "toy"})
+    yield Outside(connection)
+    await connection.close()

@@ -62,7 +62,9 @@ class Bench:
     async def outgoing(self) -> list[str]:
         """Return the types of events in the outbox, in their order."""
         return await self.column(
-            "SELECT (SELECT h->>1 FROM json_array_elements(headers) AS h WHERE h->>0 = 'ce_type') FROM outbox ORDER BY id"
+            """
+            SELECT (SELECT h->>1 FROM json_array_elements(headers) AS h WHERE h->>0 = 'ce_type') FROM outbox ORDER BY id
+            """
         )
 
 

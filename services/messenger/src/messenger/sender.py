@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from duly_chassis import outbox, retry
-from duly_chassis.faults import label
+from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
 from messenger import domain, outcomes
@@ -87,6 +87,9 @@ class Sender:
             return self._mailer.letter(change.outreach, contact, now)
         except Unsendable as error:
             return unsendable(change.outreach, error)
+        except Exception as error:  # noqa: BLE001 - our own mistake about one message must not hold up the others
+            LOG.error("letter_unwritable", where=fingerprint(error))  # noqa: TRY400 - a traceback may hold addresses
+            return unsendable(change.outreach, Unsendable("unwritable", type(error).__name__))
 
     @asynccontextmanager
     async def _gate(self, letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:

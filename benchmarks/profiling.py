@@ -1,0 +1,22 @@
+"""Profiles what is measured inside an arm, when DULY_BENCH_PROFILE names a file; the figures are then no figures."""
+
+import cProfile
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def wanted() -> Iterator[None]:
+    """Profile the block if that was asked for."""
+    path = os.environ.get("DULY_BENCH_PROFILE")
+    if path is None:
+        yield
+        return
+    profile = cProfile.Profile()
+    profile.enable()
+    try:
+        yield
+    finally:
+        profile.disable()
+        profile.dump_stats(path)

@@ -1,0 +1,174 @@
+"""The whole toy service on the real broker: batches, acknowledgements, brakes and rebuilt logs."""
+
+import pytest
+from aiokafka.errors import CommitFailedError
+from faststream.kafka import KafkaMessage
+
+from duly_chassis import brakes
+from tests.support import http, kafka
+from tests.support.hosted import GROUP, Outside, hosted
+from tests.support.records import Tape, assigned
+from tests.support.toy import ToySettings
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.connected
+
+FAR = 1_000_000
+
+
+async def test_one_bad_json_among_good_records_loses_nothing(toy_settings: ToySettings, outside: Outside) -> None:
+    """B-49, B-50; RELIABILITY 3.1 and 5.2: FastStream's own decoder lost the three good ones (measured)."""
+    tape = Tape()
+    records = [tape.record(assigned(f"a{n}"), f"e{n}") for n in range(4)]
+    records[1] = tape.record(assigned("bad"), "bad", value=b'{"tenant_id": ')
+    await kafka.publish(toy_settings.kafka_bootstrap, *records)
+    async with hosted(toy_settings):
+        assert await outside.until_happened(3) == ["a0", "a2", "a3"]
+    async with hosted(toy_settings):
+        await kafka.publish(toy_settings.kafka_bootstrap, tape.record(assigned("later"), "later"))
+        assert await outside.until_happened(4) == ["a0", "a2", "a3", "later"]
+
+    assert await outside.dead_letters() == 1
+
+
+async def test_death_between_commit_and_acknowledgement_doubles_nothing(
+    toy_settings: ToySettings, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B-50, B-51; RELIABILITY 5.6, 5.9: the batch comes again, and the stored offset drops it."""
+    bootstrap, tape = toy_settings.kafka_bootstrap, Tape()
+
+    async def lost(_message: KafkaMessage) -> None:
+        raise CommitFailedError
+
+    before = await kafka.committed(bootstrap, GROUP)
+    async with hosted(toy_settings) as first:
+        with monkeypatch.context() as patch:
+            patch.setattr(KafkaMessage, "ack", lost)
+            await kafka.publish(bootstrap, *(tape.record(assigned(f"a{n}"), f"e{n}") for n in range(3)))
+            await outside.until_happened(3)
+            await until(lambda: first.host.metrics.registry.get_sample_value("duly_acks_lost_total", {"service": "toy"}))
+        assert first.host.health.live()
+    assert await kafka.committed(bootstrap, GROUP) == before
+
+    async with hosted(toy_settings):
+        await kafka.publish(bootstrap, tape.record(assigned("later"), "later"))
+        assert await outside.until_happened(4) == ["a0", "a1", "a2", "later"]
+        await until(lambda: moved(bootstrap, before))
+
+
+async def moved(bootstrap: str, before: object) -> bool:
+    """Tell whether the group has acknowledged more than before."""
+    return await kafka.committed(bootstrap, GROUP) != before
+
+
+async def test_too_much_poison_holds_the_consumer_until_a_named_person_lets_it_go_on(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY 5.11, 8: a bad schema must not empty the topic into the dead letters."""
+    await flood(toy_settings)
+    async with hosted(toy_settings, ready=False) as running:
+        await until(lambda: held(running.address))
+        status, said = await http.get(running.address, "/health/ready")
+        assert (status, said["brake"]) == (503, "held: dead-letters")
+        assert (await outside.happened(), await outside.dead_letters()) == ([], 0)
+
+        release = {"name": brakes.DEAD_LETTERS, "by": "ada", "reason": "the sender is mended"}
+        nameless = await http.post(running.address, "/v1/brakes/release", {**release, "by": ""})
+        assert nameless == (400, {"error": "needs_by"})
+        assert await held(running.address)
+        assert await http.post(running.address, "/v1/brakes/release", release) == (200, {"released": "dead-letters"})
+        assert await outside.until_happened(1) == ["good"]
+        assert await outside.dead_letters() == 25
+        assert await http.post(running.address, "/v1/brakes/release", release) == (404, {"error": "not_held"})
+
+    released = await outside.connection.fetchrow("SELECT released_by, release_reason FROM brakes")
+    assert tuple(released or ()) == ("ada", "the sender is mended")
+
+
+async def test_held_consumer_writes_nothing_when_it_is_stopped_and_started_again(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY 8: neither time nor a restart releases a brake."""
+    await flood(toy_settings)
+    async with hosted(toy_settings, ready=False) as first:
+        await until(lambda: held(first.address))
+    assert (await outside.happened(), await outside.dead_letters()) == ([], 0)
+
+    one_by_one = toy_settings.model_copy(update={"batch_records_max": 1})
+    async with hosted(one_by_one, ready=False) as second:
+        assert await held(second.address)
+        await until(lambda: second.host._consumer.held)
+        assert (await outside.happened(), await outside.dead_letters()) == ([], 0)
+
+
+async def flood(settings: ToySettings) -> None:
+    """Publish 25 records that nobody can read, and a good one."""
+    tape = Tape()
+    poison = [tape.record(assigned("bad"), f"bad{n}", value=b"{") for n in range(25)]
+    await kafka.publish(settings.kafka_bootstrap, *poison, tape.record(assigned("good"), "good"))
+
+
+async def held(address: str) -> list[str]:
+    """Return the names of the brakes that hold."""
+    _, brakes_held = await http.get(address, "/v1/brakes")
+    return [brake["name"] for brake in brakes_held]
+
+
+async def test_rebuilt_broker_opens_a_new_epoch_and_nothing_is_dropped(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY 5.6: an offset guard alone would take everything for redeliveries, in silence."""
+    await stored(outside, FAR, "the cluster before")
+    async with hosted(toy_settings):
+        await kafka.publish(toy_settings.kafka_bootstrap, Tape().record(assigned("a1"), "e1"))
+        assert await outside.until_happened(1) == ["a1"]
+
+    now = await outside.connection.fetchrow("SELECT epoch, cluster_id FROM consumer_offsets WHERE topic = 'duly.training'")
+    assert tuple(now or ()) == (1, await kafka.cluster_id(toy_settings.kafka_bootstrap))
+
+
+async def test_log_shorter_than_what_was_applied_is_held_for_a_person(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY 5.6: the same cluster with less than was applied: stop, tell people, then open a new epoch."""
+    bootstrap = toy_settings.kafka_bootstrap
+    await stored(outside, FAR, await kafka.cluster_id(bootstrap))
+    await kafka.publish(bootstrap, Tape().record(assigned("a1"), "e1"))
+    async with hosted(toy_settings, ready=False) as running:
+        assert await held(running.address) == ["short-log"]
+        assert (await http.get(running.address, "/health/ready"))[0] == 503
+        assert await outside.happened() == []
+        await http.post(running.address, "/v1/brakes/release", {"name": "short-log", "by": "ada", "reason": "known"})
+        assert await outside.until_happened(1) == ["a1"]
+        await until(lambda: ready(running.address))
+
+    assert await outside.connection.fetchval("SELECT epoch FROM consumer_offsets WHERE topic = 'duly.training'") == 1
+
+
+async def test_log_that_became_shorter_under_a_running_consumer_is_noticed_before_it_is_dropped(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY 5.6: as when a topic is deleted and created again while the service runs."""
+    bootstrap, tape = toy_settings.kafka_bootstrap, Tape()
+    async with hosted(toy_settings) as running:
+        await kafka.publish(bootstrap, tape.record(assigned("a1"), "e1"))
+        await outside.until_happened(1)
+        await outside.connection.execute("UPDATE consumer_offsets SET next_offset = $1", FAR)
+        await kafka.publish(bootstrap, tape.record(assigned("a2"), "e2"))
+        await until(lambda: held(running.address))
+        await http.post(running.address, "/v1/brakes/release", {"name": "short-log", "by": "ada", "reason": "known"})
+        assert await outside.until_happened(2) == ["a1", "a2"]
+
+
+async def ready(address: str) -> bool:
+    """Tell whether the service says it is ready."""
+    return (await http.get(address, "/health/ready"))[0] == 200
+
+
+async def stored(outside: Outside, next_offset: int, cluster: str) -> None:
+    """Have the database say that a partition was applied up to here, in this cluster."""
+    await outside.connection.execute(
+        "INSERT INTO consumer_offsets (topic, partition, next_offset, cluster_id) VALUES ('duly.training', 0, $1, $2)",
+        next_offset,
+        cluster,
+    )
