@@ -30,7 +30,9 @@ def clocks_in_defaults(module: Module) -> Iterator[Fault]:
         if isinstance(node, ast.arguments):
             for default in [*node.defaults, *(one for one in node.kw_defaults if one)]:
                 if any(re.search(r"\b(now|today|time|monotonic)$", called(part)) for part in ast.walk(default)):
-                    yield module.fault(default, "a default that reads a clock does so once: make it an argument", inside)
+                    yield module.fault(
+                        default, "a default that reads a clock does so once: make it an argument", inside
+                    )
 
 
 def test_only_the_clock_asks_the_system_for_the_time() -> None:

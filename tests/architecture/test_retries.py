@@ -14,6 +14,8 @@ POLLS = {
     "duly_cli.serving.settled": "asks whether the services are ready; ends at its deadline",
     "duly_cli.serving.running": "asks whether uvicorn listens, which tells nobody; ends with its task",
     "duly_cli.up._run": "looks after the children until a signal comes",
+    "duly_local.stack.Stack._ask_to_end": "no poll: waits for each child once, within that child's time",
+    "messenger.smtp_connect._reach": "tries each address of the relay once, before there is a connection or a letter",
     "duly_local.waiting.until": "the one poll of the local stack; with a deadline",
     "messenger.smtp._drain": "a full socket tells only its transport, so that is asked; within the gate's deadline",
     "duly_chassis.lane.Lanes._alone": "three tries of one record without a pause, then it is a dead letter",

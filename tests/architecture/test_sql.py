@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tests.architecture.source import Fault, Module, called, docstrings, modules, refuse, sample, services, walk
 
 SQL = re.compile(
-    r"\s*(SELECT|INSERT INTO|UPDATE \w|DELETE FROM|WITH \w+ AS|CREATE (TABLE|SCHEMA|ROLE|INDEX|UNIQUE)|ALTER|GRANT|DROP"
+    r"\s*(SELECT|INSERT INTO|UPDATE \w+|DELETE FROM|WITH \w+ AS|CREATE (TABLE|SCHEMA|ROLE|INDEX|UNIQUE)|ALTER|GRANT|DROP"
     r"|TRUNCATE|COPY|LOCK TABLE|SET LOCAL|SET search_path|DO \$\$)\b"
 )
 STARTS = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "cursor")

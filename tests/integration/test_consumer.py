@@ -2,7 +2,7 @@
 
 import pytest
 from aiokafka.errors import CommitFailedError
-from faststream.kafka import KafkaMessage
+from faststream import StreamMessage
 
 from duly_chassis import brakes
 from tests.support import http, kafka
@@ -37,16 +37,18 @@ async def test_death_between_commit_and_acknowledgement_doubles_nothing(
     """B-50, B-51; RELIABILITY 5.6, 5.9: the batch comes again, and the stored offset drops it."""
     bootstrap, tape = toy_settings.kafka_bootstrap, Tape()
 
-    async def lost(_message: KafkaMessage) -> None:
+    async def lost(_message: object) -> None:
         raise CommitFailedError
 
     before = await kafka.committed(bootstrap, GROUP)
     async with hosted(toy_settings) as first:
         with monkeypatch.context() as patch:
-            patch.setattr(KafkaMessage, "ack", lost)
+            patch.setattr(StreamMessage, "ack", lost)
             await kafka.publish(bootstrap, *(tape.record(assigned(f"a{n}"), f"e{n}") for n in range(3)))
             await outside.until_happened(3)
-            await until(lambda: first.host.metrics.registry.get_sample_value("duly_acks_lost_total", {"service": "toy"}))
+            await until(
+                lambda: first.host.metrics.registry.get_sample_value("duly_acks_lost_total", {"service": "toy"})
+            )
         assert first.host.health.live()
     assert await kafka.committed(bootstrap, GROUP) == before
 
@@ -123,7 +125,9 @@ async def test_rebuilt_broker_opens_a_new_epoch_and_nothing_is_dropped(
         await kafka.publish(toy_settings.kafka_bootstrap, Tape().record(assigned("a1"), "e1"))
         assert await outside.until_happened(1) == ["a1"]
 
-    now = await outside.connection.fetchrow("SELECT epoch, cluster_id FROM consumer_offsets WHERE topic = 'duly.training'")
+    now = await outside.connection.fetchrow(
+        "SELECT epoch, cluster_id FROM consumer_offsets WHERE topic = 'duly.training'"
+    )
     assert tuple(now or ()) == (1, await kafka.cluster_id(toy_settings.kafka_bootstrap))
 
 

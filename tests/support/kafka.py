@@ -19,9 +19,7 @@ async def publish(bootstrap: str, *records: Raw) -> None:
     await producer.start()
     try:
         waits = [
-            await producer.send(
-                one.topic, one.value, key=one.key, partition=one.partition, headers=[*one.headers]
-            )
+            await producer.send(one.topic, one.value, key=one.key, partition=one.partition, headers=[*one.headers])
             for one in records
         ]
         for wait in waits:

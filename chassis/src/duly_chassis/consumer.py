@@ -14,9 +14,9 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
-from duly_chassis import brakes
-from duly_chassis.database import Database
+from duly_chassis import brakes, retry
 from duly_chassis.dead_letters import Raw
+from duly_chassis.epochs import Epochs
 from duly_chassis.faults import label
 from duly_chassis.lane import Lanes, Read
 from duly_chassis.logs import log
@@ -44,13 +44,13 @@ class Consumer:
         self,
         service: Service[Any],
         settings: ServiceSettings,
-        database: Database,
+        epochs: Epochs,
         lanes: Lanes,
         metrics: Metrics,
     ) -> None:
         self._service = service
         self._settings = settings
-        self._database = database
+        self._epochs = epochs
         self._lanes = lanes
         self._metrics = metrics
         self._decoder = Decoder(event for listen in service.listens for event in listen.types)
@@ -90,9 +90,11 @@ class Consumer:
         records: Sequence[Raw] = raw if isinstance(raw, tuple) else (raw,)
         reads = [Read(record, self._read(record)) for record in records]
         await self._pass_brake(sum(isinstance(read.outcome, Poison) for read in reads), len(reads))
-        await asyncio.gather(
-            *(self._lanes.apply(lane, lambda: self.stopping) for lane in split(reads, self._settings.lanes))
-        )
+        if self.stopping:
+            return  # a stop releases no brake: nothing is written, and the batch comes again
+        if await self._apply(reads):
+            await self._same_log()
+            await self._apply(reads)  # in a new epoch they count; what really came again is dropped again
         for wake in self.committed:
             wake()
         try:
@@ -101,6 +103,18 @@ class Consumer:
             self._metrics.acks_lost.labels(self._service.name).inc()
             LOG.warning("ack_lost", service=self._service.name, error=label(error))
 
+    async def _apply(self, reads: Sequence[Read]) -> int:
+        """Apply a batch in lanes; return how many of its records the stored offsets took for redeliveries."""
+        lanes = split(reads, self._settings.lanes)
+        return sum(await asyncio.gather(*(self._lanes.apply(lane, lambda: self.stopping) for lane in lanes)))
+
+    async def _same_log(self) -> None:
+        """Return once stored offsets count in the log there is: a rebuilt one would pass for redeliveries."""
+        while not await retry.in_place(self._epochs.verify, lambda _error: not self.stopping, self._lanes.failed):
+            await self.wait_for_release()
+            if self.stopping:
+                return
+
     def _read(self, record: Raw) -> Any:
         return self._decoder.decode(record.topic, record.key, record.headers, record.value)
 
@@ -108,9 +122,12 @@ class Consumer:
         """Hold before writing when too much is poison: a bad schema must not empty the topic into dead letters."""
         if self.held is not None:
             await self.wait_for_release()
+            await self._same_log()  # the release of a short log is acted on here
         if self._recent.too_much(poison, number):
             reason = f"{poison} of {number} records in one batch could not be read"
-            await self._lanes.in_place(lambda connection: brakes.trip(connection, brakes.DEAD_LETTERS, reason))
+            await self._lanes.in_place(
+                lambda connection: brakes.trip(connection, brakes.DEAD_LETTERS, reason), lambda: self.stopping
+            )
             self._recent = Recent()
             await self.wait_for_release()
         self._recent.note(poison, number)
@@ -118,7 +135,7 @@ class Consumer:
     async def wait_for_release(self) -> None:
         """Wait, for as long as it takes, until a person has released what holds this consumer."""
         while not self.stopping:
-            holding = await self._lanes.in_place(brakes.held)
+            holding = await self._lanes.in_place(brakes.held, lambda: self.stopping)
             self.held = holding[0][0] if holding else None
             if self.held is None:
                 return

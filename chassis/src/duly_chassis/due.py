@@ -47,9 +47,7 @@ def step(service: Service[Any], when: When, context: Context, batch_max: int) ->
     return once
 
 
-async def _act(
-    service: Service[Any], when: When, connection: Connection, rows: Sequence[Any], now: datetime
-) -> None:
+async def _act(service: Service[Any], when: When, connection: Connection, rows: Sequence[Any], now: datetime) -> None:
     tx = service.work(connection)
     await when.act(rows, now, tx)
     await outbox.put(connection, service.source, tx.outgoing)

@@ -40,8 +40,8 @@ class Host:
         self.metrics = Metrics(service.name)
         self.database = Database(settings)
         self._lanes = Lanes(service, self.database, clock, self.metrics)
-        self._consumer = Consumer(service, settings, self.database, self._lanes, self.metrics)
         self._epochs = Epochs(service, settings, self.database)
+        self._consumer = Consumer(service, settings, self._epochs, self._lanes, self.metrics)
         self._relay = Relay(settings, self.database, self.metrics)
         self._relay_wake = Wake()
         self._wakes: list[Wake] = []
@@ -131,13 +131,13 @@ class Host:
                 tx = self.service.work(connection)
                 await self.service.prepare(tx)
         await self._verify_epoch()
-        if self._consumer.held is not None:
-            await self._consumer.wait_for_release()
-            await self._verify_epoch()  # the release of a short log is acted on here
 
     async def _verify_epoch(self) -> bool:
-        if not await self._epochs.verify():
-            self._consumer.held = brakes.SHORT_LOG
+        """Look at the log and at the brakes; the consumer itself waits for a release, so that HTTP can bring it."""
+        await self._epochs.verify()
+        async with self.database.transaction() as connection:
+            held = await brakes.held(connection)
+        self._consumer.held = held[0][0] if held else None
         return False
 
     async def _start_loops(self) -> None:

@@ -47,29 +47,29 @@ class Lanes:
         self.trouble: str | None = None
         """Why a lane waits in place right now; readiness shows it."""
 
-    async def apply(self, reads: Sequence[Read], giving_up: Callable[[], bool]) -> None:
-        """Apply these records, in the order of their partitions; returns when they are committed.
+    async def apply(self, reads: Sequence[Read], giving_up: Callable[[], bool]) -> int:
+        """Apply these records, in the order of their partitions, and commit; returns how many were applied before.
 
         Never raises for a record or for an outage. `giving_up` says that the service stops: then what was not
         committed simply comes again.
         """
         one_by_one = False
 
-        async def attempt() -> None:
+        async def attempt() -> int:
             nonlocal one_by_one
             try:
-                await self._transaction(reads, one_by_one=one_by_one)
+                return await self._transaction(reads, one_by_one=one_by_one)
             except Exception as error:
                 if not one_by_one and fault(error) in (Fault.RECORD, Fault.CODE):
                     one_by_one = True  # so that one NUL costs one record, not the batch
-                    await self._transaction(reads, one_by_one=True)
-                else:
-                    raise
+                    return await self._transaction(reads, one_by_one=True)
+                raise
 
         started_s = time.monotonic()
-        await retry.in_place(attempt, lambda _error: not giving_up(), self._failed)
+        dropped = await retry.in_place(attempt, lambda _error: not giving_up(), self.failed)
         self.trouble = None
         self._metrics.batch_seconds.labels(self._service.name).observe(time.monotonic() - started_s)
+        return dropped
 
     async def in_place(
         self, work: Callable[[Connection], Awaitable[T]], giving_up: Callable[[], bool] = lambda: False
@@ -80,9 +80,12 @@ class Lanes:
             async with self._database.transaction() as connection:
                 return await work(connection)
 
-        return await retry.in_place(attempt, lambda _error: not giving_up(), self._failed)
+        done = await retry.in_place(attempt, lambda _error: not giving_up(), self.failed)
+        self.trouble = None
+        return done
 
-    def _failed(self, error: BaseException, attempt: int) -> None:
+    def failed(self, error: BaseException, attempt: int) -> None:
+        """Say why a lane waits in place."""
         self.trouble = label(error)
         self._metrics.retries.labels(self._service.name, "lane", self.trouble).inc()
         LOG.warning(
@@ -93,19 +96,20 @@ class Lanes:
             where=fingerprint(error),
         )
 
-    async def _transaction(self, reads: Sequence[Read], *, one_by_one: bool) -> None:
+    async def _transaction(self, reads: Sequence[Read], *, one_by_one: bool) -> int:
         async with self._database.transaction() as connection:
             partitions = {(read.record.topic, read.record.partition) for read in reads}
             expected = await offsets.lock(connection, partitions)
             new = [read for read in reads if read.record.offset >= expected[read.record.topic, read.record.partition]]
             if not new:
-                return
+                return len(reads)
             counted = Counted()
             apply = self._each if one_by_one else self._together
             letters = [*refused(new), *await apply(connection, new, counted)]
             await dead_letters.put(connection, letters)
             await offsets.advance(connection, {place(read): read.record.offset + 1 for read in new})
         self._count(new, letters, counted)
+        return len(reads) - len(new)
 
     async def _together(self, connection: Connection, new: Sequence[Read], counted: "Counted") -> list[DeadLetter]:
         """Apply all facts set-based: a handful of statements for the whole lane."""

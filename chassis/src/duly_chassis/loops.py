@@ -12,6 +12,7 @@ from duly_chassis.service import Step
 from duly_chassis.wake import Wake
 
 HEARTBEAT_DEADLINE_S = 60
+BEAT_EVERY_S = 15
 LOG = log("loops")
 
 
@@ -68,7 +69,15 @@ class Supervised:
             more = await retry.in_place(self._round, self._worth_it, self._failed)
             self.trouble = None
             if not more and not self._stopping:
-                await self._wake.wait(self._interval_s)
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait for a nudge or for the interval, showing life: a loop may rest for longer than a heartbeat."""
+        until_s = time.monotonic() + self._interval_s
+        woken = False
+        while not woken and (left_s := until_s - time.monotonic()) > 0:
+            self._beat_s = time.monotonic()
+            woken = await self._wake.wait(min(left_s, BEAT_EVERY_S))
 
     async def _round(self) -> bool:
         self._beat_s = time.monotonic()

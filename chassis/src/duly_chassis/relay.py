@@ -58,11 +58,13 @@ class Relay:
             return self._holding
         self._let_go()
         connection = await self._database.workers.acquire()
-        self._holding = connection
-        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._lock):
-            return connection
-        self._let_go()
-        return None
+        self._holding, locked = connection, False
+        try:
+            locked = await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._lock)
+        finally:
+            if not locked:  # without an answer too: a connection that is kept must hold the lock
+                self._let_go()
+        return connection if locked else None
 
     def _let_go(self) -> None:
         """Close the connection rather than return it: a session's lock must not live on in the pool."""

@@ -13,11 +13,11 @@ class Wake:
         """Tell the waiting loop to look now."""
         self._event.set()
 
-    async def wait(self, longest_s: float) -> None:
-        """Wait for a nudge or for `longest_s` (machine clock), whichever comes first."""
+    async def wait(self, longest_s: float) -> bool:
+        """Wait for a nudge or for `longest_s` (machine clock), whichever comes first; tell whether it was a nudge."""
         try:
-            await asyncio.wait_for(self._event.wait(), longest_s)
+            return await asyncio.wait_for(self._event.wait(), longest_s)
         except TimeoutError:
-            return
+            return False
         finally:
             self._event.clear()

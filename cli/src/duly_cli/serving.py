@@ -49,7 +49,8 @@ async def running(host: Host) -> AsyncIterator[str]:
         yield f"http://{settings.http_host}:{port}"
     finally:
         server.should_exit = True
-        await asyncio.wait([task], timeout=settings.stop_deadline_s + 5)
+        if server.started:  # uvicorn hears of the end only then; a start that waits is cut
+            await asyncio.wait([task], timeout=settings.stop_deadline_s + 5)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -60,9 +61,18 @@ async def together(
 ) -> AsyncIterator[list[tuple[Host, str]]]:
     """Run several services side by side; gives each host with its address."""
     async with AsyncExitStack() as stack:
-        hosts = [Host(entry.build(settings, clock), settings, clock) for entry, settings in services]
+        hosts = [_built(entry, settings, clock) for entry, settings in services]
         addresses = [await stack.enter_async_context(running(host)) for host in hosts]
         yield list(zip(hosts, addresses, strict=True))
+
+
+def _built(entry: Entry, settings: ServiceSettings, clock: Clock) -> Host:
+    """Wire one service; raises Unstarted with what it says of its settings, or of a file they name."""
+    try:
+        return Host(entry.build(settings, clock), settings, clock)
+    except Exception as error:  # each service has errors of its own, and this command knows none of them by name
+        lines = getattr(error, "lines", None) or [f"{entry.name}: {error}"]
+        raise Unstarted("\n".join(lines)) from error
 
 
 async def settled(hosts: Sequence[Host], deadline_s: float) -> None:

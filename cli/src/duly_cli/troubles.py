@@ -8,6 +8,7 @@ import asyncpg
 import typer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from duly_chassis.migrate import MigrationError
 from duly_cli.asking import Unanswered
@@ -36,15 +37,19 @@ def told_plainly() -> Iterator[None]:
     except OuladError as error:
         _end(error.lines, USAGE)
     except ValidationError as error:
-        fields = [".".join(str(part) for part in one["loc"]) for one in error.errors(include_input=False)]
-        names = [f"DULY_{field.upper()}: {one['msg']}" for field, one in zip(fields, error.errors(), strict=True)]
-        _end(names, USAGE)
+        _end([_setting(one) for one in error.errors(include_input=False, include_url=False)], USAGE)
     except Usage as error:
         _end([str(error)], USAGE)
     except PLAIN as error:
         _end([str(error)], FAILED)
     except (asyncpg.PostgresError, KafkaError, OSError) as error:
         _end([f"{type(error).__name__}: a server went away; run the same command again to go on"], FAILED)
+
+
+def _setting(fault: ErrorDetails) -> str:
+    """Name a setting and what is wrong with it, never its value; a fault of several settings names them itself."""
+    name = ".".join(str(part) for part in fault["loc"])
+    return f"DULY_{name.upper()}: {fault['msg']}" if name else fault["msg"]
 
 
 def _end(lines: Sequence[str], code: int) -> None:

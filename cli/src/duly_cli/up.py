@@ -4,11 +4,12 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from duly_chassis import migrate
 from duly_chassis.clock import SystemClock
@@ -50,7 +51,7 @@ def up(state: State = DEFAULT_STATE) -> None:
                 existing["SMTP_URL"] or started.smtp_url,
                 started.mails,
             )
-            migrate.schemas(found.database_url, entries.every(), lambda _text: None)
+            _migrate(found.database_url, lambda _text: None)
             asyncio.run(_up(stack, found, state))
         typer.echo("Everything is stopped.")
 
@@ -59,7 +60,7 @@ def run(name: Annotated[str, typer.Argument(help="The service, for example remin
     """Run one service alone, with the settings of the environment, until Ctrl-C."""
     with told_plainly():
         entry = entries.named(name)
-        settings = entry.settings()
+        settings = _settings(entry, {})
         configure(settings.log_level)
         asyncio.run(_run([(entry, settings)]))
 
@@ -71,7 +72,7 @@ def migrate_all() -> None:
         database_url, bootstrap = os.environ.get("DULY_DATABASE_URL"), os.environ.get("DULY_KAFKA_BOOTSTRAP")
         if not database_url or not bootstrap:
             raise Usage("set DULY_DATABASE_URL (a role that may create roles) and DULY_KAFKA_BOOTSTRAP")
-        migrate.schemas(database_url, entries.every(), typer.echo)
+        _migrate(database_url, typer.echo)
         asyncio.run(migrate.create_topics(bootstrap, typer.echo))
 
 
@@ -92,11 +93,33 @@ def addresses(state: Path) -> dict[str, str]:
 
 async def _up(stack: Stack, found: Endpoints, state: Path) -> None:
     await migrate.create_topics(found.kafka_bootstrap, lambda _text: None)
-    wired = [(entry, _settings(entry, found, state)) for entry in entries.every()]
+    wired = [(entry, _settings(entry, _own(entry, found, state))) for entry in entries.every()]
     await _run(wired, stack, found, state)
 
 
-def _settings(entry: Entry, found: Endpoints, state: Path) -> ServiceSettings:
+def _migrate(database_url: str, say: Callable[[str], None]) -> None:
+    """Migrate; what the driver raises is told by its class alone, for its text may repeat the address."""
+    try:
+        migrate.schemas(database_url, entries.every(), say)
+    except migrate.MigrationError:
+        raise
+    except Exception as error:  # which driver it is, is the migrations' own affair
+        raise migrate.MigrationError(
+            f"{type(error).__name__}: the database of DULY_DATABASE_URL cannot be reached or migrated"
+        ) from error
+
+
+def _settings(entry: Entry, values: Mapping[str, Any]) -> ServiceSettings:
+    """Read a service's settings: these values, the rest from the environment; raises ValidationError or Usage."""
+    try:
+        return entry.settings(**values)
+    except ValidationError:
+        raise
+    except ValueError as error:  # a file named by a variable that ends in _FILE
+        raise Usage(str(error)) from None
+
+
+def _own(entry: Entry, found: Endpoints, state: Path) -> dict[str, Any]:
     values: dict[str, Any] = {
         "database_url": found.database_url,
         "kafka_bootstrap": found.kafka_bootstrap,
@@ -105,7 +128,7 @@ def _settings(entry: Entry, found: Endpoints, state: Path) -> ServiceSettings:
     }
     if "smtp_url" in entry.settings.model_fields:
         values["smtp_url"] = found.smtp_url
-    return entry.settings(**values)
+    return values
 
 
 async def _run(
@@ -114,23 +137,35 @@ async def _run(
     found: Endpoints | None = None,
     state: Path | None = None,
 ) -> None:
-    """Run until a signal comes, or a child process of the stack has died."""
-    stopping = asyncio.Event()
+    """Run until a signal comes, or a child process of the stack has died; a signal also ends a start that waits."""
+    starting, stopping = asyncio.current_task(), asyncio.Event()
+
+    def stop() -> None:
+        if starting is not None and not stopping.is_set():
+            starting.cancel()
+        stopping.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with serving.together(wired, SystemClock()) as running:
-        await serving.settled([host for host, _ in running], READY_S)
-        where = {host.service.name: address for host, address in running}
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        async with serving.together(wired, SystemClock()) as running:
+            await serving.settled([host for host, _ in running], READY_S)
+            starting = None
+            where = {host.service.name: address for host, address in running}
+            if state is not None:
+                (state / ADDRESSES).write_text(json.dumps(where), encoding="utf-8")
+            _say(where, found)
+            stopped = asyncio.create_task(stopping.wait())
+            while not stopping.is_set():
+                if stack is not None:
+                    stack.check()
+                await asyncio.wait([stopped], timeout=CHECK_INTERVAL_S)
+            typer.echo("Stopping.")
+    except asyncio.CancelledError:
+        typer.echo("Stopped before it was ready.")
+    finally:
         if state is not None:
-            (state / ADDRESSES).write_text(json.dumps(where), encoding="utf-8")
-        _say(where, found)
-        while not stopping.is_set():
-            if stack is not None:
-                stack.check()
-            await asyncio.wait([asyncio.ensure_future(stopping.wait())], timeout=CHECK_INTERVAL_S)
-        typer.echo("Stopping.")
-    if state is not None:
-        (state / ADDRESSES).unlink(missing_ok=True)
+            (state / ADDRESSES).unlink(missing_ok=True)
 
 
 def _say(where: dict[str, str], found: Endpoints | None) -> None:

@@ -11,7 +11,9 @@ from duly_contracts.training import (
     TrainingProgressedV1,
     TrainingWithdrawnV1,
 )
-from reminders.domain import Deadline, Person, Policy
+from reminders.assignment import Deadline
+from reminders.domain import Person
+from reminders.schedule import Policy
 
 POLICY = Policy(version="v1", offsets_days=(30, 14, 3), local_hour=9, default_zone="Europe/London")
 ASSIGNED = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reminders.domain import Moment, Policy, moments, occurrence, plan
+from reminders.domain import plan
+from reminders.schedule import Moment, Policy, moments, occurrence
 from tests.unit.reminders.given import POLICY, at, deadline
 
 DAY = timedelta(days=1)

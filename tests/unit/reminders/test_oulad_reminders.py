@@ -10,7 +10,9 @@ from duly_cli.rehearsal.oulad import read
 from duly_contracts.decode import Fact
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingEvent
-from reminders.domain import Deadline, Person, apply, occurrence, plan, remind, zone_for
+from reminders.assignment import Deadline, apply
+from reminders.domain import Person, plan, remind, zone_for
+from reminders.schedule import occurrence
 from tests.oracle.folder import generate
 from tests.oracle.oulad import Key, truth
 from tests.unit.reminders.given import POLICY

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from reminders.domain import Policy
-from reminders.policy import FILE_BYTES_MAX, PolicyError, PolicyFile, load
+from duly_chassis.policy_file import FILE_BYTES_MAX, PolicyError
+from reminders.policy import PolicyFile, load
+from reminders.schedule import Policy
 
 POLICIES = Path(__file__).parents[3] / "policies"
 SHIPPED = POLICIES / "reminders.yaml"

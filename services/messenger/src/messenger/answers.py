@@ -7,7 +7,7 @@ import msgspec
 
 from duly_chassis.database import Connection
 from duly_chassis.web import needed
-from messenger.store import Store
+from messenger import reading
 
 PARKED_MAX = 10_000
 CHOICES = {
@@ -19,18 +19,18 @@ CHOICES = {
 async def explain(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
     """Tell the story of a person's messages about one thing, each with its ledger states."""
     tenant, person, about = (needed(query, name) for name in ("tenant", "person", "assignment"))
-    rows = await Store(connection).story(tenant, person, about)
+    rows = await reading.story(connection, tenant, person, about)
     messages = [{**row, "history": msgspec.json.decode(row["history"] or "[]")} for row in rows]
     return {"known": bool(rows), "messages": messages}
 
 
 async def parked(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
     """List the messages that nobody can know the fate of, the oldest first, with both choices."""
-    rows = await Store(connection).parked_list(needed(query, "tenant"), PARKED_MAX)
+    rows = await reading.parked_list(connection, needed(query, "tenant"), PARKED_MAX)
     return {"choices": CHOICES, "parked": [dict(row) for row in rows]}
 
 
 async def summary(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
     """Count this tenant's messages by state and step."""
-    rows = await Store(connection).counts(needed(query, "tenant"))
+    rows = await reading.counts(connection, needed(query, "tenant"))
     return {"messages": [dict(row) for row in rows]}

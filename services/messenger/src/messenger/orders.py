@@ -9,12 +9,12 @@ from uuid import UUID
 from duly_chassis.web import Refusal, needed
 from messenger import outcomes
 from messenger.domain import Change, Outreach
-from messenger.store import Store
+from messenger.ledger import Ledger
 
 USEFUL_AGAIN = timedelta(days=1)
 
 
-async def send(tx: Store, order: Mapping[str, Any], now: datetime) -> dict[str, str]:
+async def send(tx: Ledger, order: Mapping[str, Any], now: datetime) -> dict[str, str]:
     """Try a parked message once more; everything that could forbid it is tested again before it goes."""
     row = await _parked(tx, order)
     await tx.extend(row, now + USEFUL_AGAIN)
@@ -22,7 +22,7 @@ async def send(tx: Store, order: Mapping[str, Any], now: datetime) -> dict[str, 
     return {"outreach_id": str(row.outreach_id), "state": "due"}
 
 
-async def settle(tx: Store, order: Mapping[str, Any], now: datetime) -> dict[str, str]:
+async def settle(tx: Ledger, order: Mapping[str, Any], now: datetime) -> dict[str, str]:
     """Close a parked message on a person's word: `as` is sent or not_sent."""
     row = await _parked(tx, order)
     states = {"sent": "sent", "not_sent": "suppressed"}
@@ -34,7 +34,7 @@ async def settle(tx: Store, order: Mapping[str, Any], now: datetime) -> dict[str
     return {"outreach_id": str(row.outreach_id), "state": change.state}
 
 
-async def _parked(tx: Store, order: Mapping[str, Any]) -> Outreach:
+async def _parked(tx: Ledger, order: Mapping[str, Any]) -> Outreach:
     """Return the parked message the order is about; another tenant's is as unknown as none (404)."""
     tenant, text = needed(order, "tenant"), needed(order, "outreach_id")
     needed(order, "by")

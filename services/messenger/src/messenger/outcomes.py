@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from duly_chassis.work import Work
 from duly_contracts.event import Event
 from duly_contracts.ids import derived
 from duly_contracts.outreach import OutreachFailedV1, OutreachSentV1, OutreachSuppressedV1
 from messenger.domain import Change
-from messenger.store import Store
 
 
-def emit(changes: Sequence[Change], now: datetime, tx: Store) -> None:
+def emit(changes: Sequence[Change], now: datetime, tx: Work) -> None:
     """Tell what is final, or waits for a person; what merely waits is nobody else's business."""
     for change in changes:
         told = fact(change, now)

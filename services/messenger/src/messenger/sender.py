@@ -17,8 +17,8 @@ from duly_chassis.service import Context
 from messenger import domain, outcomes
 from messenger.channel import Answer, Channel, InDoubt, Letter
 from messenger.domain import Change, Contact, Hours, Outreach
+from messenger.ledger import Ledger
 from messenger.mailer import Mailer, unsendable
-from messenger.store import Store
 from messenger.unsendable import Unsendable
 
 SOURCE = "duly/messenger"
@@ -58,7 +58,7 @@ class Sender:
     async def _claim(self, now: datetime) -> tuple[int, list[tuple[Change, Letter]]]:
         """Decide over what is due, and write down the attempts before they are made."""
         async with self._context.database.transaction() as connection:
-            tx = Store(connection)
+            tx = Ledger(connection)
             claimed = await tx.claim(now, self._rules.batch_max)
             if not claimed:
                 return 0, []
@@ -96,7 +96,7 @@ class Sender:
         """Hold everything that could forbid these letters while their bodies are written; give those allowed."""
         async with self._context.database.transaction() as connection:
             await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{GATE_IDLE}'")
-            rows = await Store(connection).gate(self.token, [letter.outreach_id for letter in letters])
+            rows = await Ledger(connection).gate(self.token, [letter.outreach_id for letter in letters])
             now = self._context.clock.now()
             yield {row.outreach_id for row, contact, stops in rows if self._allowed(row, contact, stops, now)}
 
@@ -113,7 +113,7 @@ class Sender:
 
         async def write() -> None:
             async with self._context.database.transaction() as connection:
-                tx = Store(connection)
+                tx = Ledger(connection)
                 effective = await tx.change(changes, now, self.token)
                 outcomes.emit(effective, now, tx)
                 await outbox.put(connection, SOURCE, tx.outgoing)
@@ -142,7 +142,7 @@ class Leases:
         """Renew our leases, then take over what others left behind."""
         now = self._context.clock.now()
         async with self._context.database.transaction() as connection:
-            tx = Store(connection)
+            tx = Ledger(connection)
             await tx.renew(self._tokens, self._rules.lease)
             lapsed = await tx.lapsed(self._rules.batch_max * 10)
             if lapsed:

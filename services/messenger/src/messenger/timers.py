@@ -5,10 +5,10 @@ from datetime import datetime
 
 from messenger import domain, outcomes
 from messenger.domain import Outreach
-from messenger.store import Store
+from messenger.ledger import Ledger
 
 
-async def in_doubt(due: Sequence[Outreach], now: datetime, tx: Store) -> None:
+async def in_doubt(due: Sequence[Outreach], now: datetime, tx: Ledger) -> None:
     """Park what stayed in doubt: a mail relay cannot be asked what it accepted, so a person decides."""
     changes = [domain.parked(row) for row in due]
     outcomes.emit(await tx.change(changes, now), now, tx)

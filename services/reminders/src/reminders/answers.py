@@ -8,17 +8,15 @@ import msgspec
 
 from duly_chassis.database import Connection
 from duly_chassis.web import needed
-from reminders import domain
-from reminders.domain import Deadline
+from reminders import reading, schedule
+from reminders.assignment import Deadline
 from reminders.policies import Policies
-from reminders.store import Store
 
 
 async def explain(connection: Connection, query: Mapping[str, str], policies: Policies) -> dict[str, Any]:
     """Tell the story of one assignment: facts received, moments planned, decisions, and the next look."""
-    store = Store(connection)
     tenant, person, assignment = (needed(query, name) for name in ("tenant", "person", "assignment"))
-    row, decisions = await store.story(tenant, person, assignment)
+    row, decisions = await reading.story(connection, tenant, person, assignment)
     if row is None:
         return {"known": False}
     policy = policies.for_case(row)
@@ -49,13 +47,12 @@ def planned(row: Deadline, policies: Policies) -> list[dict[str, Any]]:
     policy = policies.for_case(row)
     return [
         {"step": moment.step, "at": moment.at, "threshold": moment.threshold}
-        for moment in domain.moments(row, policy, row.zone or policy.default_zone)
+        for moment in schedule.moments(row, policy, row.zone or policy.default_zone)
     ]
 
 
 async def summary(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
     """Count this tenant's assignments, and its decisions by outcome, reason and step."""
-    store = Store(connection)
     tenant = needed(query, "tenant")
-    decisions = await store.counts(tenant)
-    return {"assignments": await store.assignments(tenant), "decisions": [dict(row) for row in decisions]}
+    decisions = await reading.counts(connection, tenant)
+    return {"assignments": await reading.assignments(connection, tenant), "decisions": [dict(row) for row in decisions]}

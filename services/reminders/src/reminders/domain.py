@@ -1,67 +1,19 @@
 """When somebody hears about a deadline: facts and `now` in, decisions out; no I/O, no clock.
 
-Three steps: `apply` folds what happened into the row of an assignment, `plan` says when to look at it again,
-`remind` decides every step whose moment has come.
+assignment.py folds what happened into the row of an assignment, schedule.py says when its steps are due; here
+`plan` says when to look at it again, and `remind` decides every step whose moment has come.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from typing import Literal
 
-from duly_chassis.wallclock import ONE_DAY, instant_of, zone_exists
-from duly_contracts.decode import Fact
-from duly_contracts.training import (
-    TrainingAssignedV1,
-    TrainingCompletedV1,
-    TrainingDueChangedV1,
-    TrainingEvent,
-    TrainingWithdrawnV1,
-)
+from duly_chassis.wallclock import zone_exists
+from reminders.assignment import Deadline
+from reminders.schedule import Moment, Policy, moments, occurrence
 
 RECIPIENT_UNKNOWN = "recipient_unknown"
-ZONE_DAYS = 2  # a local date lies within one day of the UTC date; a gap in local time can add another
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What orders two facts about the same thing, however late or twisted they arrive."""
-
-    sequence: int | None
-    occurred_at: datetime
-    event_id: str
-
-    def newer_than(self, other: "Stamp") -> bool:
-        """Tell whether this fact replaces the other.
-
-        The source's own sequence decides where both have one. Numbered beside unnumbered means two sources
-        whose numbers say nothing about each other: business time decides, then the event id. (Only a source
-        whose numbers contradict its own times, mixed with unnumbered facts, can make three facts a circle.)
-        """
-        if self.sequence is not None and other.sequence is not None and self.sequence != other.sequence:
-            return self.sequence > other.sequence
-        return (self.occurred_at, self.event_id) > (other.occurred_at, other.event_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """One assignment that is watched: what is known of it, and when to look at it again."""
-
-    tenant_id: str
-    assignment_id: str
-    person_id: str
-    training_id: str | None = None
-    training_title: str = ""
-    assigned_at: datetime | None = None  # None: an end or a change arrived before the assignment
-    due_at: datetime | None = None
-    due_stamp: Stamp | None = None  # of the fact `due_at` comes from: assigned or due changed
-    completed_at: datetime | None = None
-    withdrawn_at: datetime | None = None
-    zone: str | None = None  # the zone the plan was made with
-    next_due_at: datetime | None = None  # when to look again; None: nothing more to say
-    policy_version: str = ""  # the version the case runs on: edits do not change running cases
-    titled_at: datetime | None = None  # of the assigned fact that training and title come from
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +22,6 @@ class Person:
 
     status: Literal["active", "on_leave", "departed"]
     zone: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How long before a deadline people hear of it, and at which hour of theirs."""
-
-    version: str
-    offsets_days: tuple[int, ...]
-    local_hour: int
-    local_minute: int = 0
-    default_zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When a step is due: at the recipient's hour, at or soon after the threshold."""
-
-    step: str  # days ahead, as text
-    threshold: datetime
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,60 +33,6 @@ class Decision:
     speak: bool
     reason: str
     values: dict[str, str]  # what the rule looked at
-
-
-def apply(deadline: Deadline | None, fact: Fact[TrainingEvent]) -> Deadline:
-    """Fold one fact into what is known of its assignment; the order and number of arrivals do not matter.
-
-    An end that arrives before its assignment is kept, so that the assignment is known as ended at once.
-    """
-    data = fact.data
-    known = deadline or Deadline(data.tenant_id, data.assignment_id, data.person_id)
-    if (known.tenant_id, known.assignment_id, known.person_id) != (
-        data.tenant_id,
-        data.assignment_id,
-        data.person_id,
-    ):
-        raise ValueError("fact_of_another_assignment")
-    match data:
-        case TrainingAssignedV1():
-            known = _assigned(known, data)
-            return _due(known, data.due_at, Stamp(data.sequence, data.occurred_at, fact.id))
-        case TrainingDueChangedV1():
-            return _due(known, data.due_at, Stamp(data.sequence, data.occurred_at, fact.id))
-        case TrainingCompletedV1():
-            return replace(known, completed_at=_earlier(known.completed_at, data.occurred_at))
-        case TrainingWithdrawnV1():
-            return replace(known, withdrawn_at=_earlier(known.withdrawn_at, data.occurred_at))
-        case _:
-            return known  # progress changes nothing about a deadline
-
-
-def moments(deadline: Deadline, policy: Policy, zone: str) -> tuple[Moment, ...]:
-    """List when each step is due, earliest first.
-
-    A moment before the assignment is never made up for, one at or after the deadline would tell nothing.
-    Where two steps fall on one moment (clocks going back, a skipped date) the one nearer to the deadline
-    speaks and the other never comes: nobody hears the same thing twice in a minute.
-    """
-    if deadline.assigned_at is None or deadline.due_at is None:
-        return ()
-    by_instant: dict[datetime, Moment] = {}
-    for days in sorted(policy.offsets_days, reverse=True):
-        threshold = deadline.due_at - timedelta(days=days)
-        at = _first_local_hour(threshold, zone, policy.local_hour, policy.local_minute)
-        if deadline.assigned_at <= at < deadline.due_at:
-            by_instant[at] = Moment(str(days), threshold, at)
-    return tuple(by_instant.values())  # larger offsets come first and `at` never runs backwards
-
-
-def occurrence(step: str, due_at: datetime) -> str:
-    """Name the telling of a step about a due date.
-
-    A changed date is a new occurrence, so people hear of it; a date that moves back is the old one again,
-    so nobody hears twice.
-    """
-    return f"{step}@{due_at.astimezone(UTC).date().isoformat()}"
 
 
 def plan(deadline: Deadline, policy: Policy, zone: str, decided: Collection[str]) -> Deadline:
@@ -213,35 +91,6 @@ def zone_for(person: Person | None, policy: Policy) -> str:
     return policy.default_zone
 
 
-def _assigned(known: Deadline, data: TrainingAssignedV1) -> Deadline:
-    """Keep the earliest assignment and the latest wording; of two at one instant the greater text."""
-    assigned_at = _earlier(known.assigned_at, data.occurred_at)
-    if known.titled_at is not None and (data.occurred_at, data.training_id, data.training_title) <= (
-        known.titled_at,
-        known.training_id or "",
-        known.training_title,
-    ):
-        return replace(known, assigned_at=assigned_at)
-    return replace(
-        known,
-        assigned_at=assigned_at,
-        training_id=data.training_id,
-        training_title=data.training_title,
-        titled_at=data.occurred_at,
-    )
-
-
-def _due(known: Deadline, due_at: datetime, stamp: Stamp) -> Deadline:
-    """Let the newest fact set the due date: an assignment that arrives late does not undo a change."""
-    if known.due_stamp is not None and not stamp.newer_than(known.due_stamp):
-        return known
-    return replace(known, due_at=due_at, due_stamp=stamp)
-
-
-def _earlier(known: datetime | None, other: datetime) -> datetime:
-    return other if known is None else min(known, other)
-
-
 def _undecided(deadline: Deadline, policy: Policy, zone: str, decided: Collection[str]) -> list[Moment]:
     if deadline.due_at is None:
         return []
@@ -273,16 +122,3 @@ def _values(deadline: Deadline, person: Person | None, moment: Moment, zone: str
     }
     known = {name: at.isoformat().replace("+00:00", "Z") for name, at in instants.items() if at is not None}
     return known | {"zone": zone, "person_status": "unknown" if person is None else person.status}
-
-
-def _first_local_hour(threshold: datetime, zone: str, hour: int, minute: int) -> datetime:
-    """Find the first hour:minute on a wall clock of the zone at or after the threshold."""
-    around = _local_hours(zone, threshold.date(), hour, minute)
-    return next(at for at in around if at >= threshold)
-
-
-@lru_cache(maxsize=16_384)
-def _local_hours(zone: str, day: date, hour: int, minute: int) -> tuple[datetime, ...]:
-    """List hour:minute of the zone on the days around a UTC date; many deadlines share few dates and zones."""
-    days = range(-ZONE_DAYS, ZONE_DAYS + 1)
-    return tuple(sorted({instant_of(zone, day + n * ONE_DAY, hour, minute) for n in days}))

@@ -6,8 +6,8 @@ from datetime import datetime
 from duly_contracts.decode import Fact
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingEvent
-from reminders import domain
-from reminders.domain import Deadline
+from reminders import assignment, domain
+from reminders.assignment import Deadline
 from reminders.policies import Policies
 from reminders.store import Key, Store
 
@@ -21,7 +21,7 @@ async def training(facts: Sequence[Fact[TrainingEvent]], _now: datetime, tx: Sto
     known: dict[Key, Deadline] = await tx.deadlines(keys)
     for fact in facts:
         key = (fact.data.tenant_id, fact.data.assignment_id)
-        known[key] = domain.apply(known.get(key), fact)
+        known[key] = assignment.apply(known.get(key), fact)
     await replan(list(known.values()), tx, policies)
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from duly_chassis.clock import Clock
-from reminders.domain import Deadline, Policy
+from reminders.assignment import Deadline
+from reminders.schedule import Policy
 from reminders.store import Store
 
 

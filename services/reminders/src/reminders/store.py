@@ -1,4 +1,4 @@
-"""The only SQL of reminders; every query says in one sentence what it is for."""
+"""The SQL of what handlers and timers load and save; what readers ask is in reading.py."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ from duly_chassis import people
 from duly_chassis.work import Work
 from duly_contracts.decode import Fact
 from duly_contracts.people import PersonRecordedV1
-from reminders.domain import Deadline, Decision, Person, Policy, Stamp
+from reminders.assignment import Deadline, Stamp
+from reminders.domain import Decision, Person
+from reminders.schedule import Policy
 
 Key = tuple[str, str]
 """Tenant, then assignment or person."""
@@ -187,48 +189,6 @@ class Store(Work):
             policy.version,
             msgspec.json.encode(policy).decode(),
             now,
-        )
-
-    async def story(
-        self, tenant_id: str, person_id: str, assignment_id: str
-    ) -> tuple[Deadline | None, list[asyncpg.Record]]:
-        """Return one person's assignment and its decisions, oldest first; for a reader."""
-        row = await self._connection.fetchrow(
-            "SELECT * FROM deadlines WHERE tenant_id = $1 AND person_id = $2 AND assignment_id = $3",
-            tenant_id,
-            person_id,
-            assignment_id,
-        )
-        if row is None:
-            return None, []
-        decisions = await self._connection.fetch(
-            """
-            SELECT step, occurrence, moment, requested, reason, policy_version, "values", outreach_id, decided_at
-              FROM decisions
-             WHERE tenant_id = $1 AND assignment_id = $2
-             ORDER BY moment, step
-            """,
-            tenant_id,
-            assignment_id,
-        )
-        return deadline(row), decisions
-
-    async def assignments(self, tenant_id: str) -> int:
-        """Count this tenant's assignments; for a reader."""
-        query = "SELECT count(*) FROM deadlines WHERE tenant_id = $1 AND assigned_at IS NOT NULL"
-        return int(await self._connection.fetchval(query, tenant_id))
-
-    async def counts(self, tenant_id: str) -> list[asyncpg.Record]:
-        """Count this tenant's decisions; for a reader."""
-        return await self._connection.fetch(
-            """
-            SELECT step, requested, reason, count(*) AS number
-              FROM decisions
-             WHERE tenant_id = $1
-             GROUP BY step, requested, reason
-             ORDER BY step, requested, reason
-            """,
-            tenant_id,
         )
 
 

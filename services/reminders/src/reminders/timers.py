@@ -8,8 +8,9 @@ from duly_contracts.envelope import instant
 from duly_contracts.ids import derived
 from duly_contracts.outreach import Ending, OutreachRequestedV1
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
-from reminders import domain
-from reminders.domain import Deadline, Decision
+from reminders import domain, schedule
+from reminders.assignment import Deadline
+from reminders.domain import Decision
 from reminders.policies import Policies
 from reminders.store import Decided, Store
 
@@ -42,7 +43,7 @@ def decided(deadline: Deadline, decision: Decision, now: datetime) -> Decided:
     """Give a decision its names: the occurrence, and the outreach it asks for or would have asked for."""
     if deadline.due_at is None:
         raise ValueError("decision_without_due_date")
-    occurrence = domain.occurrence(decision.step, deadline.due_at)
+    occurrence = schedule.occurrence(decision.step, deadline.due_at)
     outreach_id = derived("outreach", *notification_key(deadline, occurrence))
     return Decided(deadline, decision, occurrence, outreach_id, deadline.policy_version, now)
 
