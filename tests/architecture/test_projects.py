@@ -57,7 +57,7 @@ def test_workspace_lists_every_member() -> None:
     root = toml(ROOT / "pyproject.toml")
 
     assert sorted(OWN) == sorted(root["project"]["dependencies"])
-    assert OWN == set(root["tool"]["uv"]["sources"])
+    assert set(root["tool"]["uv"]["sources"]) == OWN
     assert sorted(str(member.folder.relative_to(ROOT) / "src") for member in members()) == sorted(
         root["tool"]["mypy"]["mypy_path"].split(":")
     )

@@ -8,7 +8,7 @@ from tests.architecture.source import Fault, Module, called, imported, modules, 
 Loop = ast.While | ast.For | ast.AsyncFor
 
 POLLS = {
-    "duly_chassis.loops.Supervised._run": "the supervisor itself: retry.in_place does the trying, this is the tick",
+    "duly_chassis.loops.Supervised._pause": "the supervisor's tick: retry.in_place does the trying, this waits for work",
     "duly_chassis.consumer.Consumer.wait_for_release": "asks whether a person has released a brake; nothing failed",
     "duly_cli.rehearsal.idle.Idle.wait": "asks whether all services rest; nothing failed, and it ends after 180 s",
     "duly_cli.serving.settled": "asks whether the services are ready; ends at its deadline",
@@ -101,7 +101,7 @@ def test_services_retry_nothing_but_the_writing_down_of_an_answer() -> None:
 def test_retry_loop_is_noticed_however_it_is_written() -> None:
     loops = [
         "async def f():\n while True:\n  try:\n   await g()\n  except OSError:\n   continue",
-        "async def f():\n for n in range(3):\n  try:\n   return await g()\n  except OSError:\n   await asyncio.sleep(n)",
+        "async def f():\n for n in y:\n  try:\n   return await g()\n  except OSError:\n   await asyncio.sleep(n)",
         "def f():\n while not g():\n  time.sleep(1)",
         "def f(event):\n while not g():\n  event.wait(0.1)",
     ]

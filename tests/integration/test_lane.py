@@ -205,7 +205,7 @@ async def test_commit_that_was_reported_as_failed_is_not_repeated(toys: Bench, m
     real = toys.lanes._transaction
     tried = []
 
-    async def lies(*arguments: Any, **named: bool) -> int:
+    async def lies(*arguments: Any, **named: Any) -> int:
         tried.append(arguments)
         dropped = await real(*arguments, **named)
         if len(tried) == 1:

@@ -7,6 +7,7 @@ An open retry set and a closed poison set: "retry every PostgresError" blocks a 
 from enum import Enum
 
 import asyncpg
+from aiokafka.errors import KafkaError
 
 POISON_CLASSES = ("22", "23", "54")
 """SQLSTATE classes that blame the record: data exception, constraint violation, limit exceeded."""
@@ -32,6 +33,7 @@ WORLDLY = (
     asyncpg.PostgresError,  # what is left of it after the classes above
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # what a cut during an answer looks like; none of the other classes (measured)
+    KafkaError,
     OSError,
     TimeoutError,
 )

@@ -15,7 +15,7 @@ from duly_chassis.clock import Clock
 from duly_chassis.consumer import Consumer
 from duly_chassis.database import Database
 from duly_chassis.epochs import Epochs
-from duly_chassis.faults import label
+from duly_chassis.faults import Fault, fault, label
 from duly_chassis.health import Finding, Health, Progress
 from duly_chassis.lane import Lanes
 from duly_chassis.logs import log
@@ -46,6 +46,8 @@ class Host:
         self._relay_wake = Wake()
         self._wakes: list[Wake] = []
         self._started = False
+        self.failure: Exception | None = None
+        """Why the service could not start, once it has given up."""
         broker = KafkaBroker(
             settings.kafka_bootstrap, client_id=f"duly-{service.name}", logger=None, graceful_timeout=5
         )
@@ -117,13 +119,24 @@ class Host:
         """Before the first record: database, policies, epoch. After the last: loops and pool, within the deadline."""
         await self.database.open()
         try:
-            await retry.in_place(self._prepare, lambda _error: not self._consumer.stopping, self._failed)
+            await self._make_ready()
             yield
         finally:
             deadline = time.monotonic() + self.settings.stop_deadline_s
             for loop in self._loops:
                 await loop.stop(max(0.5, deadline - time.monotonic()))
             await self.database.close()
+
+    async def _make_ready(self) -> None:
+        """Prepare, waiting while a server is away; what waiting cannot mend ends the start and is kept in `failure`."""
+        try:
+            await retry.in_place(self._prepare, self._can_wait, self._failed)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def _can_wait(self, error: BaseException) -> bool:
+        return not self._consumer.stopping and fault(error) in (Fault.WORLD, Fault.DEPLOYMENT)
 
     async def _prepare(self) -> None:
         if self.service.prepare is not None:

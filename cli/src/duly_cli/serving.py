@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -43,14 +44,16 @@ async def running(host: Host) -> AsyncIterator[str]:
             await asyncio.wait([task], timeout=0.02)
             if task.done():
                 task.result()
-                raise Unstarted(f"{host.service.name}: could not start, see the log")
+                raise unstarted(host.service.name, host.failure or RuntimeError("could not start, see the log"))
         port = server.servers[0].sockets[0].getsockname()[1]
         LOG.info("service_started", service=host.service.name, http_port=port)
         yield f"http://{settings.http_host}:{port}"
     finally:
         server.should_exit = True
-        if server.started:  # uvicorn hears of the end only then; a start that waits is cut
+        if server.started:
             await asyncio.wait([task], timeout=settings.stop_deadline_s + 5)
+        elif not task.done():  # a start that waits is cut, which uvicorn would log as a failure with its traceback
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -71,8 +74,12 @@ def _built(entry: Entry, settings: ServiceSettings, clock: Clock) -> Host:
     try:
         return Host(entry.build(settings, clock), settings, clock)
     except Exception as error:  # each service has errors of its own, and this command knows none of them by name
-        lines = getattr(error, "lines", None) or [f"{entry.name}: {error}"]
-        raise Unstarted("\n".join(lines)) from error
+        raise unstarted(entry.name, error) from error
+
+
+def unstarted(name: str, error: Exception) -> Unstarted:
+    """Say why a service did not start: in the lines of the error where it has some, else in its text."""
+    return Unstarted("\n".join(getattr(error, "lines", None) or [f"{name}: {error}"]))
 
 
 async def settled(hosts: Sequence[Host], deadline_s: float) -> None:

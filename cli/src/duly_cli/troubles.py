@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from duly_chassis.migrate import MigrationError
+from duly_chassis.policy_file import PolicyError
 from duly_cli.asking import Unanswered
 from duly_cli.entries import UnknownService
 from duly_cli.rehearsal.idle import NeverIdle
@@ -34,7 +35,7 @@ def told_plainly() -> Iterator[None]:
     """Turn known troubles into lines on stderr and an exit code: 1 failed, 2 usage."""
     try:
         yield
-    except OuladError as error:
+    except (OuladError, PolicyError) as error:
         _end(error.lines, USAGE)
     except ValidationError as error:
         _end([_setting(one) for one in error.errors(include_input=False, include_url=False)], USAGE)
@@ -49,7 +50,7 @@ def told_plainly() -> Iterator[None]:
 def _setting(fault: ErrorDetails) -> str:
     """Name a setting and what is wrong with it, never its value; a fault of several settings names them itself."""
     name = ".".join(str(part) for part in fault["loc"])
-    return f"DULY_{name.upper()}: {fault['msg']}" if name else fault["msg"]
+    return f"DULY_{name.upper()}: {fault['msg']}" if name else fault["msg"].removeprefix("Value error, ")
 
 
 def _end(lines: Sequence[str], code: int) -> None:

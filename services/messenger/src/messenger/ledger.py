@@ -43,8 +43,10 @@ class Ledger(Work):
         """Lock, shared, everything that could forbid these sends, and return it as it is now.
 
         SKIP LOCKED: a row that a stop is just changing is not allowed instead of waited for, so that gate and stop
-        can never wait for each other. Nothing is returned whose lease is not ours any more.
+        can never wait for each other. Nothing is returned whose lease is not ours any more. The database ends a gate
+        that idles for 2 s, so that a paused process cannot block stops.
         """
+        await self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = '2s'")
         rows = await self._connection.fetch(
             """
             SELECT l.*, c.status, c.name, c.mail, c.zone, c.locale,

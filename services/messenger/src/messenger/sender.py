@@ -4,6 +4,7 @@ The call to the relay stands between two transactions. A crash before the first 
 leaves it in doubt; nothing here tries a message twice.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,6 @@ from messenger.mailer import Mailer, unsendable
 from messenger.unsendable import Unsendable
 
 SOURCE = "duly/messenger"
-GATE_IDLE = "2s"  # the database ends an idle gate, so that a paused process cannot block stops
 LOG = log("sender")
 
 
@@ -95,10 +95,12 @@ class Sender:
     async def _gate(self, letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
         """Hold everything that could forbid these letters while their bodies are written; give those allowed."""
         async with self._context.database.transaction() as connection:
-            await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{GATE_IDLE}'")
             rows = await Ledger(connection).gate(self.token, [letter.outreach_id for letter in letters])
             now = self._context.clock.now()
-            yield {row.outreach_id for row, contact, stops in rows if self._allowed(row, contact, stops, now)}
+            allowed = Counter(row.outreach_id for row, contact, stops in rows if self._allowed(row, contact, stops, now))
+            # Two tenants may have given the same id to different messages: then both must be allowed, or none is.
+            wanted = Counter(letter.outreach_id for letter in letters)
+            yield {outreach_id for outreach_id, number in wanted.items() if allowed[outreach_id] == number}
 
     def _allowed(self, row: Outreach, contact: Contact | None, stops: domain.Stops, now: datetime) -> bool:
         return domain.consider(row, contact, stops, self._rules.hours, now).state == "posting"

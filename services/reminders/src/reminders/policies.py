@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from duly_chassis.clock import Clock
+from duly_chassis.policy_file import PolicyError
 from reminders.assignment import Deadline
 from reminders.schedule import Policy
 from reminders.store import Store
 
 
-class PolicyChanged(Exception):
+class PolicyChanged(PolicyError):
     """The policy file says something else than before under the same version; give it a new version."""
 
 
@@ -29,9 +30,8 @@ class Policies:
         await store.activate(self.current, clock.now())
         self.versions.update(await store.policies())
         if self.versions[self.current.version] != self.current:
-            raise PolicyChanged(
-                f"policy version {self.current.version!r} is known with other content: give it a new version"
-            )
+            what = f"policy version {self.current.version!r} is known with other content: give it a new version"
+            raise PolicyChanged([what])
 
     def for_case(self, deadline: Deadline) -> Policy:
         """Return the policy a case runs on: an edit does not change what has begun (B-16)."""
