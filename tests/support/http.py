@@ -16,3 +16,9 @@ async def post(address: str, path: str, order: Mapping[str, Any]) -> tuple[int, 
     """POST an order."""
     async with aiohttp.ClientSession() as session, session.post(address + path, json=order) as response:
         return response.status, await response.json()
+
+
+async def text(address: str, path: str) -> str:
+    """GET a path that answers with text."""
+    async with aiohttp.ClientSession() as session, session.get(address + path) as response:
+        return await response.text()

@@ -38,7 +38,7 @@ def schemas(database_url: str, entries: Sequence[Entry], say: Callable[[str], No
         with engine.connect() as connection:
             version = connection.scalar(text("SELECT current_setting('server_version_num')::int"))
             if version is None or version < SERVER_VERSION_MIN:
-                raise MigrationError(f"PostgreSQL 16 or later is needed, this server is {version}")
+                raise MigrationError(f"PostgreSQL 16 or later is needed, this server is {(version or 0) // 10_000}")
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
             connection.commit()
             for entry in entries:

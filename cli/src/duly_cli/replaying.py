@@ -1,6 +1,7 @@
 """`duly replay` and `duly demo`: real or generated people, played on the driven clock."""
 
 import json
+import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -72,6 +73,7 @@ def _loopback(smtp: str | None) -> None:
 
 def _run(play: Play, smtp: str | None, state: Path | None, until: datetime | None) -> Summary:
     configure("error")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tries again by itself; what cannot go on is told
     end = until.replace(tzinfo=UTC) if until else None
     if not play.facts:
         raise Usage("there is nothing to play: no registration with a day and an assessment with a day")

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from socket import socket
 
 import uvicorn
 
@@ -29,11 +30,20 @@ class Server(uvicorn.Server):
         """Leave signals alone."""
         yield
 
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start, or raise: uvicorn would end the whole process, with every other service in it."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            where = f"{self.config.host}:{self.config.port}"
+            raise Unstarted(f"could not start; if nothing else is said, {where} is taken") from None
+
 
 @asynccontextmanager
 async def running(host: Host) -> AsyncIterator[str]:
     """Run one service for as long as the block lasts; gives the address of its HTTP."""
     settings = host.settings
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # a start that failed or was cut is told by us
     config = uvicorn.Config(
         host.app, host=settings.http_host, port=settings.http_port, lifespan="on", log_config=None, access_log=False
     )
@@ -43,8 +53,7 @@ async def running(host: Host) -> AsyncIterator[str]:
         while not server.started:
             await asyncio.wait([task], timeout=0.02)
             if task.done():
-                task.result()
-                raise unstarted(host.service.name, host.failure or RuntimeError("could not start, see the log"))
+                raise unstarted(host.service.name, host.failure or task.exception() or Unstarted("ended at once"))
         port = server.servers[0].sockets[0].getsockname()[1]
         LOG.info("service_started", service=host.service.name, http_port=port)
         yield f"http://{settings.http_host}:{port}"
@@ -52,8 +61,6 @@ async def running(host: Host) -> AsyncIterator[str]:
         server.should_exit = True
         if server.started:
             await asyncio.wait([task], timeout=settings.stop_deadline_s + 5)
-        elif not task.done():  # a start that waits is cut, which uvicorn would log as a failure with its traceback
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -77,7 +84,7 @@ def _built(entry: Entry, settings: ServiceSettings, clock: Clock) -> Host:
         raise unstarted(entry.name, error) from error
 
 
-def unstarted(name: str, error: Exception) -> Unstarted:
+def unstarted(name: str, error: BaseException) -> Unstarted:
     """Say why a service did not start: in the lines of the error where it has some, else in its text."""
     return Unstarted("\n".join(getattr(error, "lines", None) or [f"{name}: {error}"]))
 

@@ -97,7 +97,8 @@ class Sender:
         async with self._context.database.transaction() as connection:
             rows = await Ledger(connection).gate(self.token, [letter.outreach_id for letter in letters])
             now = self._context.clock.now()
-            allowed = Counter(row.outreach_id for row, contact, stops in rows if self._allowed(row, contact, stops, now))
+            passed = [row for row, contact, stops in rows if self._allowed(row, contact, stops, now)]
+            allowed = Counter(row.outreach_id for row in passed)
             # Two tenants may have given the same id to different messages: then both must be allowed, or none is.
             wanted = Counter(letter.outreach_id for letter in letters)
             yield {outreach_id for outreach_id, number in wanted.items() if allowed[outreach_id] == number}
