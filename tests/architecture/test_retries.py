@@ -8,7 +8,7 @@ from tests.architecture.source import Fault, Module, called, imported, modules, 
 Loop = ast.While | ast.For | ast.AsyncFor
 
 POLLS = {
-    "duly_chassis.loops.Supervised._pause": "the supervisor's tick: retry.in_place does the trying, this waits for work",
+    "duly_chassis.loops.Supervised._pause": "the supervisor's tick: retry.in_place tries, this waits for work",
     "duly_chassis.consumer.Consumer.wait_for_release": "asks whether a person has released a brake; nothing failed",
     "duly_cli.rehearsal.idle.Idle.wait": "asks whether all services rest; nothing failed, and it ends after 180 s",
     "duly_cli.serving.settled": "asks whether the services are ready; ends at its deadline",
