@@ -2,6 +2,7 @@
 
 import cProfile
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,7 @@ def wanted() -> Iterator[None]:
     if path is None:
         yield
         return
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.process_time)
     profile.enable()
     try:
         yield

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from duly_local.stack import Endpoints
@@ -44,6 +43,5 @@ async def outside(toy_settings: toy.ToySettings) -> AsyncIterator[Outside]:
     """Look at the toy's tables from outside, with its group moved to the end of the shared topics."""
     url = toy_settings.database_url.get_secret_value()
     await kafka.skip_to_end(toy_settings.kafka_bootstrap, GROUP, toy.service(toy.Switches.free()).topics)
-    connection = await asyncpg.connect(url, server_settings={"search_path": "toy"})
-    yield Outside(connection)
-    await connection.close()
+    async with databases.connected(url, "toy") as connection:
+        yield Outside(connection)

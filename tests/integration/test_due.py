@@ -33,7 +33,7 @@ async def test_two_loops_share_the_rows_and_act_on_each_once(toys: Bench, switch
     await switches.entered.wait()  # it did not wait for the first
     switches.open.set()
 
-    assert await asyncio.gather(first, second) == [True, False]
+    assert [await first, await second] == [True, False]
     assert await toys.column(RUNG) == [1] * 5
     assert len(await toys.outgoing()) == 5
 

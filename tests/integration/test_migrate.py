@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncIterator
 from importlib import resources
 
-import asyncpg
 import pytest
 
 from duly_chassis import migrate
@@ -39,9 +38,8 @@ def silent(_text: str) -> None:
 
 async def catalogue(url: str) -> list[str]:
     """Return all that migrations made, as text."""
-    connection = await asyncpg.connect(url)
-    rows = await connection.fetch(CATALOGUE, [entry.name for entry in ENTRIES])
-    await connection.close()
+    async with databases.connected(url) as connection:
+        rows = await connection.fetch(CATALOGUE, [entry.name for entry in ENTRIES])
     return sorted(row[0] for row in rows)
 
 

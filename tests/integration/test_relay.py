@@ -129,9 +129,7 @@ async def test_event_published_twice_is_the_same_fact_both_times(toys: Bench, mo
     assert first.offset != second.offset
 
 
-async def test_relay_whose_question_for_the_lock_failed_does_not_believe_to_hold_it(
-    toys: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_relay_whose_question_for_the_lock_failed_does_not_believe_to_hold_it(toys: Bench) -> None:
     """RELIABILITY 5.14: an answer that never came is no lock."""
     await told(toys, 1)
     async with relay(toys) as first, relay(toys) as second:

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from duly_cli import entries
-from tests.support import toy
+from tests.support import databases, toy
 from tests.support.bench import Bench
 from tests.support.records import Tape, assigned, person
 
@@ -30,9 +30,8 @@ TABLES = """
 @pytest.mark.parametrize("schema", SCHEMAS)
 async def test_every_table_with_a_tenant_is_guarded(database_url: str, schema: str) -> None:
     """SECURITY 10; K-10, I8: policy, FORCE, and an index that starts with the tenant; nobody who runs owns it."""
-    connection = await asyncpg.connect(database_url)
-    tables = await connection.fetch(TABLES, schema)
-    await connection.close()
+    async with databases.connected(database_url) as connection:
+        tables = await connection.fetch(TABLES, schema)
     guarded = [table for table in tables if table["of_tenants"]]
 
     assert len(guarded) >= 3
@@ -45,30 +44,29 @@ async def test_every_table_with_a_tenant_is_guarded(database_url: str, schema: s
 @pytest.mark.parametrize("schema", SCHEMAS)
 async def test_reader_may_read_tenants_tables_only_and_the_roles_are_ordinary(database_url: str, schema: str) -> None:
     """SECURITY 10: NOBYPASSRLS, no rights on outbox, dead letters or offsets, no writing anywhere."""
-    connection = await asyncpg.connect(database_url)
-    roles = await connection.fetch(
-        """
-        SELECT rolname, rolbypassrls, rolsuper, rolcanlogin, rolcreaterole FROM pg_roles
-         WHERE rolname IN ($1, $1 || '_reader') ORDER BY rolname
-        """,
-        schema,
-    )
-    reader = f"{schema}_reader"
-    tables = await connection.fetch(TABLES, schema)
-    readable = {
-        table["relname"]: await connection.fetchval(
-            "SELECT has_table_privilege($1, $2, 'SELECT')", reader, table["oid"]
+    async with databases.connected(database_url) as connection:
+        roles = await connection.fetch(
+            """
+            SELECT rolname, rolbypassrls, rolsuper, rolcanlogin, rolcreaterole FROM pg_roles
+             WHERE rolname = ANY($1) ORDER BY rolname
+            """,
+            [schema, f"{schema}_reader"],
         )
-        for table in tables
-    }
-    writable = [
-        table["relname"]
-        for table in tables
-        if await connection.fetchval(
-            "SELECT has_table_privilege($1, $2, 'INSERT, UPDATE, DELETE')", reader, table["oid"]
-        )
-    ]
-    await connection.close()
+        reader = f"{schema}_reader"
+        tables = await connection.fetch(TABLES, schema)
+        readable = {
+            table["relname"]: await connection.fetchval(
+                "SELECT has_table_privilege($1, $2::oid, 'SELECT')", reader, table["oid"]
+            )
+            for table in tables
+        }
+        writable = [
+            table["relname"]
+            for table in tables
+            if await connection.fetchval(
+                "SELECT has_table_privilege($1, $2::oid, 'INSERT, UPDATE, DELETE')", reader, table["oid"]
+            )
+        ]
 
     assert [tuple(role) for role in roles] == [
         (schema, True, False, False, False),

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from typer.testing import CliRunner
+
+from duly_cli.main import app
 from duly_local import waiting
 from tests.faults.processes import MARK, PROJECT, duly_beside_python, kill_all, running
 
@@ -37,6 +40,13 @@ def duly(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess
         env=environment(settings),
         timeout=READY_WITHIN_S,
     )
+
+
+def ask(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, which spares its start: for short questions to running services."""
+    words = [*map(str, arguments)]
+    result = CliRunner(env={name: None for name in os.environ if name.startswith("DULY_")}).invoke(app, words)
+    return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)
 
 
 @dataclass(frozen=True)

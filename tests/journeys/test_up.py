@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from duly_local import waiting
-from tests.journeys.command import Running, duly, started
+from tests.journeys.command import Running, ask, duly, started
 from tests.journeys.facts import TENANT, TITLE, one_who_hears, one_who_is_done, publish
 from tests.journeys.mails import mails
 from tests.support import http
@@ -52,7 +52,7 @@ class House:
 
     def story(self, person: str, assignment: str) -> dict[str, object]:
         """Ask what `duly explain --json` tells."""
-        asked = duly("explain", person, assignment, "--tenant", TENANT, "--state", self.state, "--json")
+        asked = ask("explain", person, assignment, "--tenant", TENANT, "--state", self.state, "--json")
         assert asked.returncode == 0, asked.stderr
         (line,) = asked.stdout.splitlines()
         return dict(json.loads(line))
@@ -106,8 +106,10 @@ def test_explain_tells_the_whole_story_in_words(house: House) -> None:
 
 
 def test_explain_tells_the_same_as_one_line_of_json(house: House) -> None:
-    story = house.story("ada", "fire-ada")
+    asked = duly("explain", "ada", "fire-ada", "--tenant", TENANT, "--state", house.state, "--json")
 
+    assert (asked.returncode, asked.stderr, asked.stdout.count("\n")) == (0, "", 1)
+    story = json.loads(asked.stdout)
     reminders, messenger = story["reminders"], story["messenger"]
     assert isinstance(reminders, dict)
     assert isinstance(messenger, dict)
@@ -120,8 +122,8 @@ def test_explain_tells_the_same_as_one_line_of_json(house: House) -> None:
 
 
 def test_another_tenant_learns_nothing(house: House) -> None:
-    asked = duly("explain", "ada", "fire-ada", "--tenant", "globex", "--state", house.state)
-    story = duly("explain", "ada", "fire-ada", "--tenant", "globex", "--state", house.state, "--json")
+    asked = ask("explain", "ada", "fire-ada", "--tenant", "globex", "--state", house.state)
+    story = ask("explain", "ada", "fire-ada", "--tenant", "globex", "--state", house.state, "--json")
 
     assert (asked.returncode, asked.stdout) == (0, "Nothing is known of this person and assignment.\n")
     assert json.loads(story.stdout)["reminders"] == {"known": False}
@@ -129,9 +131,9 @@ def test_another_tenant_learns_nothing(house: House) -> None:
 
 
 def test_nothing_is_parked_and_nothing_is_held_when_all_went_well(house: House) -> None:
-    parked = duly("parked", "list", "--tenant", TENANT, "--state", house.state)
-    held = duly("brakes", "list", "--state", house.state)
-    as_json = duly("brakes", "list", "--state", house.state, "--json")
+    parked = ask("parked", "list", "--tenant", TENANT, "--state", house.state)
+    held = ask("brakes", "list", "--state", house.state)
+    as_json = ask("brakes", "list", "--state", house.state, "--json")
 
     assert (parked.returncode, parked.stdout) == (0, "0 parked\n")
     assert (held.returncode, held.stdout) == (0, "0 held\n")
@@ -142,8 +144,8 @@ def test_orders_about_what_is_not_there_are_refused_in_plain_words(house: House)
     message = "00000000-0000-4000-8000-000000000000"
     who = ("--tenant", TENANT, "--by", "ops", "--state", house.state)
 
-    settle = duly("parked", "settle", message, "--as", "sent", *who)
-    release = duly("brakes", "release", "nobody", "x", "--by", "ops", "--reason", "test", "--state", house.state)
+    settle = ask("parked", "settle", message, "--as", "sent", *who)
+    release = ask("brakes", "release", "nobody", "x", "--by", "ops", "--reason", "test", "--state", house.state)
 
     assert (settle.returncode, settle.stdout) == (1, "")
     assert settle.stderr.endswith("/v1/parked/settle answered 404: not_parked\n")
@@ -160,7 +162,7 @@ def test_second_up_on_the_same_state_says_who_has_it(house: House) -> None:
     assert f"is already in use by process {house.up.process.pid}" in second.stderr
     assert "Traceback" not in second.stderr
     assert house.up.process.poll() is None
-    assert duly("parked", "list", "--tenant", TENANT, "--state", house.state).returncode == 0
+    assert ask("parked", "list", "--tenant", TENANT, "--state", house.state).returncode == 0
 
 
 def test_house_finds_its_data_again_after_ctrl_c_and_after_kill_of_everything(house: House) -> None:
@@ -169,13 +171,13 @@ def test_house_finds_its_data_again_after_ctrl_c_and_after_kill_of_everything(ho
     assert house.up.stop() == 0, house.up.err
     assert house.up.left() == []
     assert house.up.out.endswith("Stopping.\nEverything is stopped.\n")
-    stopped = duly("explain", "ada", "fire-ada", "--tenant", TENANT, "--state", house.state)
+    stopped = ask("explain", "ada", "fire-ada", "--tenant", TENANT, "--state", house.state)
     assert (stopped.returncode, "start `duly up`" in stopped.stderr) == (2, True)
 
     house.start()
     assert house.story("ada", "fire-ada") == before
     killed = house.up.kill()
-    gone = duly("explain", "ada", "fire-ada", "--tenant", TENANT, "--state", house.state)
+    gone = ask("explain", "ada", "fire-ada", "--tenant", TENANT, "--state", house.state)
 
     house.start()
     assert killed >= 4, "the command, PostgreSQL, Kafka and the inbox"

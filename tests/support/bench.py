@@ -18,6 +18,7 @@ from duly_chassis.service import Context, Service, Step
 from duly_chassis.settings import ServiceSettings
 from duly_chassis.wake import Wake
 from duly_contracts.decode import Decoder
+from tests.support import databases
 
 
 @dataclass
@@ -72,13 +73,10 @@ class Bench:
 async def bench(service: Service[Any], settings: ServiceSettings, now: datetime) -> AsyncIterator[Bench]:
     """Open a service's parts for as long as the block lasts."""
     database, clock, metrics = Database(settings), DrivenClock(now), Metrics(service.name)
-    outside = await asyncpg.connect(
-        settings.database_url.get_secret_value(), server_settings={"search_path": service.name}
-    )
-    await database.open()
-    try:
-        lanes = Lanes(service, database, clock, metrics)
-        yield Bench(service, settings, database, clock, metrics, lanes, outside)
-    finally:
-        await database.close()
-        await outside.close()
+    async with databases.connected(settings.database_url.get_secret_value(), service.name) as outside:
+        await database.open()
+        try:
+            lanes = Lanes(service, database, clock, metrics)
+            yield Bench(service, settings, database, clock, metrics, lanes, outside)
+        finally:
+            await database.close()

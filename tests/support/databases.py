@@ -38,13 +38,22 @@ def execute(server_url: str, statement: str) -> None:
 
 
 @asynccontextmanager
+async def connected(url: str, schema: str = "public") -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Look at a database as the superuser, with this schema on the path."""
+    connection = await asyncpg.connect(url, server_settings={"search_path": schema})
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
 async def copy(server_url: str, template: str | None) -> AsyncIterator[str]:
     """Give a database of its own for as long as the block lasts: a copy of the template, or an empty one."""
     name = f"ring_{uuid4().hex}"
-    server = await asyncpg.connect(server_url)
-    try:
+    async with connected(server_url) as server:
         await server.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
-        yield at(server_url, name)
-        await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    finally:
-        await server.close()
+        try:
+            yield at(server_url, name)
+        finally:
+            await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 
+import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
@@ -54,7 +55,7 @@ class Relay:
 
     async def _hold(self) -> Connection | None:
         """Return the connection that holds the lock, taking it if it is free."""
-        if self._holding is not None and not self._holding.is_closed():
+        if self._holding is not None and alive(self._holding):
             return self._holding
         self._let_go()
         connection = await self._database.workers.acquire()
@@ -70,7 +71,8 @@ class Relay:
         """Close the connection rather than return it: a session's lock must not live on in the pool."""
         if self._holding is not None:
             held, self._holding = self._holding, None
-            held.terminate()
+            if alive(held):
+                held.terminate()
             release = asyncio.ensure_future(self._database.workers.release(held))
             release.add_done_callback(lambda done: done.cancelled() or done.exception())
 
@@ -119,3 +121,11 @@ class Relay:
                 await producer.stop()
         except Exception:  # noqa: BLE001 - it is given up either way
             LOG.warning("producer_abandoned", service=self._settings.service)
+
+
+def alive(connection: Connection) -> bool:
+    """Tell whether a pool's connection lives; one that died while it was held was taken back by the pool."""
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:
+        return False

@@ -516,15 +516,6 @@ async def test_two_deliveries_share_the_connections() -> None:
     assert smtp.connections == 2
 
 
-async def test_probe_says_whether_the_relay_would_talk() -> None:
-    async with scripted_smtp({"CONNECT": [b"220 hello\r\n", b"421 busy\r\n"]}) as smtp:
-        channel = SmtpChannel(settings_for(smtp, idle_s_max=1e-9))
-        probes = [await channel.probe(), await channel.probe()]
-        await channel.close()
-
-    assert probes == [None, RefusedForNow("greeting_refused", "421")]
-
-
 async def test_nothing_shows_an_address_or_a_password(caplog: pytest.LogCaptureFixture) -> None:
     """SECURITY.md 11: a canary address runs through a refusal and a failing gate."""
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from messenger.channel import GATE_HELD_S_MAX, Answer, Gate, InDoubt, Letter, RefusedForNow, Withheld
-from messenger.smtp_answers import FAILED, Unreachable, failure
+from messenger.channel import GATE_HELD_S_MAX, Answer, Gate, InDoubt, Letter, Withheld
+from messenger.smtp_answers import Unreachable
 from messenger.smtp_connection import Connection
 from messenger.smtp_pool import SmtpPool
 from messenger.smtp_settings import SmtpSettings
@@ -45,20 +45,6 @@ class SmtpChannel:
         for first in range(0, len(letters), self._settings.connections):
             answers += await self._wave(letters[first : first + self._settings.connections], gate)
         return answers
-
-    async def probe(self) -> RefusedForNow | None:
-        """Ask whether the relay would talk to us; None: it would."""
-        try:
-            connection = await self._pool.take()
-        except Unreachable as error:
-            return error.answer
-        try:
-            await connection.command(b"NOOP")
-        except FAILED as error:
-            return RefusedForNow(*failure(error))
-        finally:
-            self._pool.give_back(connection)
-        return None
 
     async def close(self) -> None:
         """Take leave of the relay. Letters under way keep their connections until they are answered."""
