@@ -3,17 +3,16 @@
 import asyncio
 import json
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from duly_cli import asking
+from duly_cli.states import UpState
 from duly_cli.troubles import told_plainly
-from duly_cli.up import DEFAULT_STATE, addresses
+from duly_cli.up import addresses
 
 Tenant = Annotated[str, typer.Option("--tenant", envvar="DULY_TENANT", help="Whose data to look at.")]
-State = Annotated[Path, typer.Option("--state", help="The state folder of the running `duly up`.")]
 Token = Annotated[str | None, typer.Option(envvar="DULY_HTTP_TOKEN", hidden=True)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answers as one JSON object.")]
 
@@ -22,7 +21,7 @@ def explain(
     person: Annotated[str, typer.Argument(help="The person's id in the source system.")],
     assignment: Annotated[str, typer.Argument(help="The assignment's id in the source system.")],
     tenant: Tenant,
-    state: State = DEFAULT_STATE,
+    state: UpState,
     as_json: AsJson = False,
     token: Token = None,
 ) -> None:

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from duly_cli import asking
-from duly_cli.explaining import AsJson, State, Tenant, Token
+from duly_cli.explaining import AsJson, Tenant, Token
+from duly_cli.states import UpState
 from duly_cli.troubles import Usage, told_plainly
-from duly_cli.up import DEFAULT_STATE, addresses
+from duly_cli.up import addresses
 
 parked = typer.Typer(help="Messages whose fate nobody can know: send again, or settle.", no_args_is_help=True)
 brakes = typer.Typer(help="Held work: what holds it, and its release by a named person.", no_args_is_help=True)
@@ -20,7 +21,7 @@ By = Annotated[str, typer.Option("--by", help="Who decides; kept with the decisi
 
 
 @parked.command("list")
-def list_parked(tenant: Tenant, state: State = DEFAULT_STATE, as_json: AsJson = False, token: Token = None) -> None:
+def list_parked(tenant: Tenant, state: UpState, as_json: AsJson = False, token: Token = None) -> None:
     """List parked messages, the oldest first."""
     with told_plainly():
         answer = asyncio.run(asking.get(_of(state, "messenger"), "/v1/parked", {"tenant": tenant}, token))
@@ -33,7 +34,7 @@ def list_parked(tenant: Tenant, state: State = DEFAULT_STATE, as_json: AsJson = 
 
 
 @parked.command("send")
-def send_parked(outreach_id: str, tenant: Tenant, by: By, state: State = DEFAULT_STATE, token: Token = None) -> None:
+def send_parked(outreach_id: str, tenant: Tenant, by: By, state: UpState, token: Token = None) -> None:
     """Try a parked message again; the person may hear it twice."""
     _order(state, "/v1/parked/send", {"tenant": tenant, "outreach_id": outreach_id, "by": by}, token)
 
@@ -44,7 +45,7 @@ def settle_parked(
     tenant: Tenant,
     by: By,
     verdict: Annotated[str, typer.Option("--as", help="sent or not_sent.")],
-    state: State = DEFAULT_STATE,
+    state: UpState,
     token: Token = None,
 ) -> None:
     """Close a parked message as sent, or as not sent."""
@@ -53,7 +54,7 @@ def settle_parked(
 
 
 @brakes.command("list")
-def list_brakes(state: State = DEFAULT_STATE, as_json: AsJson = False, token: Token = None) -> None:
+def list_brakes(state: UpState, as_json: AsJson = False, token: Token = None) -> None:
     """List what is held, in every service."""
     with told_plainly():
         held = asyncio.run(_brakes(addresses(state), token))
@@ -72,7 +73,7 @@ def release_brake(
     name: str,
     by: By,
     reason: Annotated[str, typer.Option("--reason", help="Why it may go on; kept with the decision.")],
-    state: State = DEFAULT_STATE,
+    state: UpState,
     token: Token = None,
 ) -> None:
     """Let held work go on."""

@@ -21,6 +21,7 @@ from duly_cli.rehearsal import oulad, session
 from duly_cli.rehearsal.play import Play
 from duly_cli.rehearsal.sample import sample
 from duly_cli.rehearsal.summary import Summary
+from duly_cli.states import default_state
 from duly_cli.troubles import Usage, told_plainly
 
 replay = typer.Typer(help="Play recorded learners on a driven clock.", no_args_is_help=True)
@@ -55,7 +56,7 @@ def replay_oulad(
 def demo(state: State = None, as_json: AsJson = False) -> None:
     """Play a generated sample organisation over a few weeks."""
     with told_plainly():
-        summary = _run(sample(), None, state or Path(".duly/demo"), None)
+        summary = _run(sample(), None, state or default_state("demo"), None)
         _print(summary, as_json, kept=True)
 
 

@@ -17,18 +17,16 @@ from duly_chassis.logs import configure
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
 from duly_cli import entries, serving
+from duly_cli.states import UpState
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.stack import Endpoints, Stack
 
 READY_S = 90
 CHECK_INTERVAL_S = 1.0
 ADDRESSES = "services.json"
-DEFAULT_STATE = Path(".duly/up")
-
-State = Annotated[Path, typer.Option("--state", help="Where data, logs and mails are kept.")]
 
 
-def up(state: State = DEFAULT_STATE) -> None:
+def up(state: UpState) -> None:
     """Run PostgreSQL, Kafka, a mail inbox and every service on this machine, until Ctrl-C.
 
     DULY_KAFKA_BOOTSTRAP, DULY_DATABASE_URL and DULY_SMTP_URL point at existing servers instead.

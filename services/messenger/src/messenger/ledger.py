@@ -128,8 +128,8 @@ class Ledger(Work):
     ) -> list[Change]:
         """Write what became of messages and return the changes that took effect.
 
-        With a `token` only rows that this sender put on their way are changed: an answer that comes after a
-        person's decision changes nothing.
+        With a `token` only rows that this sender put on their way are changed, even if they were taken for lost
+        meanwhile: an answer is better than a doubt. One that comes after a person's decision changes nothing.
         """
         rows = await self._connection.fetch(
             """
@@ -140,7 +140,7 @@ class Ledger(Work):
                           $8::text[]) AS t (tenant_id, outreach_id, state, reason, code, next_due_at, attempt,
                                             provider_id)
              WHERE l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id
-               AND ($9::uuid IS NULL OR (l.lease_token = $9 AND l.state IN ('posting', 'in_doubt')))
+               AND ($9::uuid IS NULL OR (l.lease_token = $9 AND l.state IN ('posting', 'in_doubt', 'parked')))
             RETURNING l.tenant_id, l.outreach_id
             """,
             [change.outreach.tenant_id for change in changes],

@@ -1,0 +1,35 @@
+"""Where state lies when nobody says: beside the reader, in `.duly`, or where root's PostgreSQL can reach it."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from duly_local.account import closed_parent, server_account
+
+HERE = Path(".duly")
+ELSEWHERE = Path("/var/lib/duly")
+
+
+def default_state(name: str) -> Path:
+    """Return `.duly/NAME`; as root below a closed folder, one of /var/lib/duly that belongs to this folder.
+
+    As root PostgreSQL runs as nobody, who cannot pass a closed home: a checkout there would not start at all.
+    """
+    account = server_account()
+    here = (HERE / name).absolute()
+    if account is None or closed_parent(here, account) is None:
+        return HERE / name
+    return ELSEWHERE / hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:8] / name
+
+
+UpState = Annotated[
+    Path,
+    typer.Option(
+        "--state",
+        help="The state folder of `duly up`: data, logs and mails.",
+        default_factory=lambda: default_state("up"),
+        show_default=".duly/up",
+    ),
+]
