@@ -1,4 +1,4 @@
-"""Baseline: prerendered mails over reused aiosmtplib connections, side by side; no ledger, no gate, none of our code."""
+"""Baseline: prerendered mails over reused aiosmtplib connections, side by side; no ledger, no gate, no code of ours."""
 
 import asyncio
 import json

@@ -88,22 +88,16 @@ async def main(arguments: dict[str, Any]) -> None:
         await serving.settled([host], READY_S)
         await enter(host, arguments["warmup"])
         host.woken()
-        await reached(host, arguments["warmup"])
+        await watch.until(lambda: watch.sent(host) >= arguments["warmup"])
         await child.go()
         await enter(host, arguments["mails"])
         with profiling.wanted():
             began, cpu, before = time.monotonic(), time.process_time(), watch.sent(host)
             host.woken()
-            await reached(host, arguments["warmup"] + arguments["mails"])
+            await watch.until(lambda: watch.sent(host) >= arguments["warmup"] + arguments["mails"])
             seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu
         early = before - arguments["warmup"]  # sent between the commit of the rows and the start of the clock
         child.say(seconds=seconds, cpu_seconds=cpu_seconds, mails=arguments["mails"] - early)
-
-
-async def reached(host: Host, mails: int) -> None:
-    """Wait until so many are settled."""
-    while watch.sent(host) < mails:
-        await asyncio.sleep(watch.LOOK_S)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from typing import Any
 from benchmarks import state_bare, state_naive
 from benchmarks.arms import Arm
 from benchmarks.events import Load, load
-from benchmarks.place import Place
 from benchmarks.figures import Figure, Size, ratio
+from benchmarks.place import Place
+from benchmarks.state_service import Settings
 from duly_contracts import topics
 
 WARMUP = 3_000  # compiles nothing away: fills statement caches, connections and the broker's pages
@@ -47,7 +48,12 @@ def _round(place: Place, name: str, warmup: Load, events: Load) -> dict[str, Any
             "outputs": events.outputs,
         }
     else:
-        arguments = {**place.settings(), "warmup": len(warmup.messages), "events": len(events.messages)}
+        arguments = {
+            **place.settings(),
+            "warmup": len(warmup.messages),
+            "events": len(events.messages),
+            "records_max": Settings.model_fields["batch_records_max"].default,  # as Duly is shipped: same batches
+        }
     place.publish(topic, warmup.messages)
     with Arm(f"benchmarks.state_{name}", arguments, place.log(name)) as arm:
         arm.hear()

@@ -21,7 +21,6 @@ from benchmarks import child
 
 TOPIC, OUTPUT_TOPIC = "bench.bare", "bench.bare-out"
 LANES = 3
-RECORDS_MAX = 2_000
 WAIT_MS = 20
 QUIET_S = 1.0
 COMPLETED = b"duly.training.completed.v1"
@@ -107,17 +106,15 @@ async def lane(pool: Any, records: Sequence[Any]) -> list[tuple[bytes, bytes]]:
     ]
 
 
-async def loop(consumer: Any, producer: Any, pool: Any, number: int) -> None:
+async def loop(consumer: Any, producer: Any, pool: Any, number: int, records_max: int) -> None:
     """Read, apply, publish and acknowledge until `number` records are through."""
     while number > 0:
-        batch = await consumer.getmany(timeout_ms=WAIT_MS, max_records=RECORDS_MAX)
+        batch = await consumer.getmany(timeout_ms=WAIT_MS, max_records=records_max)
         lanes: list[list[Any]] = [[] for _ in range(LANES)]
         for place, records in batch.items():
             lanes[place.partition % LANES] += records
         applied = await asyncio.gather(*(lane(pool, records) for records in lanes if records))
-        sends = [
-            await producer.send(OUTPUT_TOPIC, value, key=key) for outputs in applied for key, value in outputs
-        ]
+        sends = [await producer.send(OUTPUT_TOPIC, value, key=key) for outputs in applied for key, value in outputs]
         await asyncio.gather(*sends)
         if batch:
             await consumer.commit()
@@ -141,14 +138,14 @@ async def main(arguments: dict[str, Any]) -> None:
     await consumer.start()
     await producer.start()
     try:
-        await loop(consumer, producer, pool, arguments["warmup"])
+        await loop(consumer, producer, pool, arguments["warmup"], arguments["records_max"])
         places = consumer.assignment()
         consumer.pause(*places)
         await asyncio.sleep(QUIET_S)
         await child.go()
         began, cpu = time.monotonic(), time.process_time()
         consumer.resume(*places)
-        await loop(consumer, producer, pool, arguments["events"])
+        await loop(consumer, producer, pool, arguments["events"], arguments["records_max"])
         seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu
         child.say(seconds=seconds, cpu_seconds=cpu_seconds, rss_mb=psutil.Process().memory_info().rss / 1e6)
     finally:

@@ -8,7 +8,7 @@ import time
 import psutil
 
 from benchmarks import child, profiling, watch
-from benchmarks.state_service import ENTRY, Settings, build
+from benchmarks.state_service import Settings, build
 from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
@@ -43,5 +43,4 @@ async def main(arguments: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    assert ENTRY.build is build
     asyncio.run(main(json.loads(sys.argv[1])))

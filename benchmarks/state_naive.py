@@ -32,7 +32,8 @@ CREATE TABLE naive.states (
 """
 SEEN = "INSERT INTO naive.inbox (event_id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING true"
 SAVE = """
-    INSERT INTO naive.states AS s (tenant_id, assignment_id, person_id, training_id, progress, occurred_at, completed_at)
+    INSERT INTO naive.states AS s (tenant_id, assignment_id, person_id, training_id, progress, occurred_at,
+                                   completed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (tenant_id, assignment_id) DO UPDATE
        SET progress = greatest(s.progress, EXCLUDED.progress), occurred_at = EXCLUDED.occurred_at,

@@ -1,6 +1,7 @@
 """Reads a service's own counters in its process: cheap enough to look often."""
 
 import asyncio
+from collections.abc import Callable
 
 from prometheus_client import Counter
 
@@ -26,10 +27,15 @@ def published(host: Host) -> int:
     return value(host.metrics.published, host.service.name)
 
 
+async def until(done: Callable[[], bool]) -> None:
+    """Wait until it is so; counters wake nobody, so they are looked at."""
+    while not done():  # noqa: ASYNC110 - see above
+        await asyncio.sleep(LOOK_S)
+
+
 async def reached(host: Host, facts: int, outputs: int) -> None:
     """Wait until so many facts are committed and so many outputs are published."""
-    while handled(host) < facts or published(host) < outputs:
-        await asyncio.sleep(LOOK_S)
+    await until(lambda: handled(host) >= facts and published(host) >= outputs)
 
 
 def sent(host: Host) -> int:

@@ -1,13 +1,22 @@
 """A database of its own for each test, and the toy service on it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+import messenger.app
+import messenger.settings
+import reminders.app
+import reminders.settings
+from duly_chassis.clock import DrivenClock
 from duly_local.stack import Endpoints
 from tests.support import databases, kafka, toy
 from tests.support.bench import Bench, bench
 from tests.support.hosted import GROUP, Outside
+from tests.support.records import ASSIGNED, MOMENT
+
+POLICY = Path(__file__).parents[2] / "policies" / "reminders.yaml"
 
 
 @pytest.fixture
@@ -45,3 +54,27 @@ async def outside(toy_settings: toy.ToySettings) -> AsyncIterator[Outside]:
     await kafka.skip_to_end(toy_settings.kafka_bootstrap, GROUP, toy.service(toy.Switches.free()).topics)
     async with databases.connected(url, "toy") as connection:
         yield Outside(connection)
+
+
+@pytest.fixture
+async def messengers(database_url: str, endpoints: Endpoints) -> AsyncIterator[Bench]:
+    """Open messenger's parts, without a broker or a relay."""
+    settings = messenger.settings.Settings(
+        database_url=database_url, kafka_bootstrap=endpoints.kafka_bootstrap, smtp_url="smtp://127.0.0.1:25"
+    )
+    async with bench(messenger.app.build(settings, DrivenClock(MOMENT)), settings, MOMENT) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def reminding(database_url: str, endpoints: Endpoints) -> AsyncIterator[Bench]:
+    """Open reminders' parts, with the policy that is shipped."""
+    settings = reminders.settings.Settings(
+        database_url=database_url, kafka_bootstrap=endpoints.kafka_bootstrap, policy_file=POLICY
+    )
+    service = reminders.app.build(settings, DrivenClock(ASSIGNED))
+    async with bench(service, settings, ASSIGNED) as opened:
+        if service.prepare is not None:
+            async with opened.database.transaction() as connection:
+                await service.prepare(service.work(connection))
+        yield opened

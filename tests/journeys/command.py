@@ -42,10 +42,11 @@ def duly(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess
     )
 
 
-def ask(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command in this process, which spares its start: for short questions to running services."""
+def ask(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, which spares its start: for short questions, and what is refused at once."""
     words = [*map(str, arguments)]
-    result = CliRunner(env={name: None for name in os.environ if name.startswith("DULY_")}).invoke(app, words)
+    without: dict[str, str | None] = {name: None for name in os.environ if name.startswith("DULY_")}
+    result = CliRunner(env=without | settings).invoke(app, words)
     return subprocess.CompletedProcess(words, result.exit_code, result.stdout, result.stderr)
 
 

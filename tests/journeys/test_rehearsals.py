@@ -1,7 +1,8 @@
 """`duly demo` and `duly replay oulad` on the driven clock: what they print, and that nothing happens twice."""
 
 import json
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date
 from pathlib import Path
 from typing import Any
 
@@ -37,43 +38,50 @@ def test_demo_prints_one_line_of_json_and_does_nothing_twice_on_the_same_state(p
     assert told(state / "mails") == sent
 
 
-def test_replay_ends_at_the_day_it_was_given_and_goes_on_when_it_is_given_more(place: Path) -> None:
-    """The state keeps what was sent; a longer replay adds the rest and repeats nothing."""
-    folder, state = generate(place / "data", learners=SIZES["tiny"], seed=5), place / "until"
+@dataclass(frozen=True)
+class Played:
+    """A replay that was told to end at a day: what it plays, where, what it said and sent."""
 
-    ended = finished(state, "replay", "oulad", folder, "--until", UNTIL, "--state", state, "--json")
-    sent = told(state / "mails")
-    finished(state, "replay", "oulad", folder, "--state", state, "--json")
-
-    assert sent == expected(folder, date.fromisoformat(UNTIL))
-    assert (ended["sent"], ended["parked"]) == (len(sent), [])
-    assert told(state / "mails") == expected(folder)
+    words: tuple[str | Path, ...]
+    folder: Path
+    state: Path
+    outcome: dict[str, Any]
+    sent: list[Told]
 
 
-def test_replay_that_was_interrupted_goes_on_to_the_same_mails_as_one_run(place: Path) -> None:
-    """Ctrl-C in the middle leaves no process behind and no mail lost or doubled."""
-    folder, state = generate(place / "again", learners=SIZES["tiny"], seed=6), place / "interrupted"
+@pytest.fixture(scope="module", name="played")
+def played_fixture(place: Path) -> Played:
+    """Play the learners' first months."""
+    folder, state = generate(place / "data", learners=SIZES["tiny"], seed=5), place / "state"
     words = ("replay", "oulad", folder, "--state", state, "--json")
+    outcome = finished(state, *words, "--until", UNTIL)
+    return Played(words, folder, state, outcome, told(state / "mails"))
 
-    with started(state, *words) as replay:
-        assert waiting.until(lambda: len(told(state / "mails")) > 2, within_s=60), replay.err
+
+def test_replay_ends_at_the_day_it_was_given(played: Played) -> None:
+    assert played.sent == expected(played.folder, date.fromisoformat(UNTIL))
+    assert (played.outcome["sent"], played.outcome["parked"]) == (len(played.sent), [])
+
+
+def test_replay_goes_on_after_its_day_and_after_ctrl_c_to_the_same_mails_as_one_run(played: Played) -> None:
+    """Ctrl-C in the middle leaves no process behind, and no mail is lost or doubled."""
+    with started(played.state, *played.words) as replay:
+        assert waiting.until(lambda: len(told(played.state / "mails")) > len(played.sent), within_s=60), replay.err
         code = replay.stop()
-        left, before = replay.left(), told(state / "mails")
-    outcome = finished(state, *words)
+        left, before = replay.left(), told(played.state / "mails")
+    outcome = finished(played.state, *played.words)
 
     assert (code != 0, replay.out, left) == (True, "", [])
     assert "Traceback" not in replay.err
-    assert 2 < len(before) < len(expected(folder))
-    assert told(state / "mails") == expected(folder)
-    assert (outcome["sent"], outcome["parked"]) == (len(expected(folder)), [])
+    assert len(before) < len(expected(played.folder))
+    assert told(played.state / "mails") == expected(played.folder)
+    assert (outcome["sent"], outcome["parked"]) == (len(expected(played.folder)), [])
 
 
-def test_state_of_another_play_is_refused(place: Path) -> None:
-    state = place / "another"
-    one, other = (generate(place / f"folder{seed}", learners=1, seed=seed) for seed in (7, 8))
-    finished(state, "replay", "oulad", one, "--until", "2013-09-01", "--state", state, "--json")
+def test_state_of_another_play_is_refused(place: Path, played: Played) -> None:
+    other = generate(place / "other", learners=1, seed=8)
 
-    with started(state, "replay", "oulad", other, "--state", state, "--json") as replay:
+    with started(played.state, "replay", "oulad", other, "--state", played.state, "--json") as replay:
         code = replay.process.wait(timeout=ENDS_WITHIN_S)
 
     assert (code, replay.out) == (1, "")
@@ -100,7 +108,3 @@ def expected(folder: Path, until: date | None = None) -> list[Told]:
     """Compute what must have been sent, with code that shares nothing with Duly."""
     moments = truth(folder, until).reminders
     return sorted(Told(*key, at.astimezone(UTC).isoformat()) for key, at in moments.items())
-
-
-def test_expectation_is_about_instants() -> None:
-    assert Told("a", "b", "3", datetime(2014, 1, 1, tzinfo=UTC).isoformat()).date == "2014-01-01T00:00:00+00:00"

@@ -3,12 +3,14 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from aiokafka.structs import ConsumerRecord
 
 from duly_chassis.dead_letters import Raw
-from duly_contracts.envelope import seal
+from duly_contracts.envelope import instant, seal
 from duly_contracts.event import Event
+from duly_contracts.outreach import Ending, OutreachRequestedV1, OutreachWithdrawnV1
 from duly_contracts.people import PersonalData, PersonRecordedV1
 from duly_contracts.training import (
     TrainingAssignedV1,
@@ -19,6 +21,8 @@ from duly_contracts.training import (
 
 SOURCE = "test/lms"
 ASSIGNED = datetime(2026, 1, 1, tzinfo=UTC)
+MOMENT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+"""When the reminder of 30 days is due, where the clock is UTC."""
 DUE = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
 
 
@@ -95,3 +99,39 @@ def whose(assignment_id: str, occurred_at: datetime) -> dict[str, Any]:
         "training_id": "t1",
         "occurred_at": occurred_at,
     }
+
+
+def requested(outreach_id: UUID, about: str = "a1", **changes: Any) -> OutreachRequestedV1:
+    """Ask for a reminder as reminders does."""
+    endings = (
+        Ending(type=TrainingCompletedV1.type, about=about),
+        Ending(type=TrainingWithdrawnV1.type, about=about),
+        Ending(type=TrainingDueChangedV1.type, about=about, after=ASSIGNED),
+    )
+    known: dict[str, Any] = {
+        "tenant_id": "acme",
+        "person_id": "p1",
+        "occurred_at": MOMENT,
+        "outreach_id": outreach_id,
+        "about": about,
+        "message": "deadline-reminder",
+        "step": "30",
+        "dedupe_key": f"{about}/30/{outreach_id}",
+        "not_before": MOMENT,
+        "useful_until": DUE,
+        "ends_when": endings,
+        "values": {"training_title": "Fire safety", "due_at": instant(DUE), "days": "30"},
+    }
+    return OutreachRequestedV1(**known | changes)
+
+
+def taken_back(outreach_id: UUID, **changes: Any) -> OutreachWithdrawnV1:
+    """Say that who asked for a message no longer wants it."""
+    known: dict[str, Any] = {
+        "tenant_id": "acme",
+        "person_id": "p1",
+        "occurred_at": MOMENT,
+        "outreach_id": outreach_id,
+        "reason": "not_wanted",
+    }
+    return OutreachWithdrawnV1(**known | changes)

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -118,9 +119,10 @@ def _print(summary: Summary, as_json: bool, kept: bool) -> None:
     typer.echo(f"{found['sent']} mails sent")
     for step, number in sorted(summary.reminders.items(), key=lambda item: -int(item[0])):
         typer.echo(f"  {number:>7} {step} days ahead")
-    withheld = {reason: number for reason, number in summary.decisions.items() if reason != "moment_reached"}
-    typer.echo(f"{sum(withheld.values()) + sum(summary.suppressed.values())} withheld")
-    for reason, number in sorted((withheld | summary.suppressed).items()):
+    withheld = Counter(summary.decisions) + Counter(summary.suppressed)
+    del withheld["moment_reached"]
+    typer.echo(f"{withheld.total()} withheld")
+    for reason, number in sorted(withheld.items()):
         typer.echo(f"  {number:>7} {reason}")
     typer.echo(f"{len(summary.parked)} parked for a person")
     typer.echo(f"{summary.assignments} assignments, {found['seconds']} s, {found['events_per_second']} events/s")

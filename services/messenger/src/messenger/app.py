@@ -92,7 +92,7 @@ def sending(settings: Settings) -> tuple[Loop, ...]:
         return start
 
     def leases(context: Context) -> Step:
-        return Leases(context, [one.token for one in senders], rules).step
+        return Leases(context, lambda: [one.token for one in senders], rules).step
 
     return (
         *(

@@ -49,12 +49,10 @@ class Ledger(Work):
         await self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = '2s'")
         rows = await self._connection.fetch(
             """
-            SELECT l.*, c.status, c.name, c.mail, c.zone, c.locale,
-                   a.facts || coalesce(w.facts, '{}') AS stop_facts
+            SELECT l.*, c.status, c.name, c.mail, c.zone, c.locale, a.facts AS stop_facts
               FROM ledger AS l
               JOIN contacts AS c ON c.tenant_id = l.tenant_id AND c.person_id = l.person_id
               JOIN stops AS a ON a.tenant_id = l.tenant_id AND a.about = l.about
-              LEFT JOIN stops AS w ON w.tenant_id = l.tenant_id AND w.about = l.outreach_id::text
              WHERE l.outreach_id = ANY($2::uuid[]) AND l.state = 'posting'
                AND l.lease_token = $1 AND l.lease_until > clock_timestamp()
                FOR SHARE OF l, c, a SKIP LOCKED
@@ -62,7 +60,32 @@ class Ledger(Work):
             token,
             outreach_ids,
         )
-        return [(outreach(row), contact(row), FACTS.decode(row["stop_facts"])) for row in rows]
+        taken_back = await self._taken_back(rows)
+        return [
+            (
+                outreach(row),
+                contact(row),
+                FACTS.decode(row["stop_facts"]) | taken_back.get((row["tenant_id"], row["outreach_id"]), {}),
+            )
+            for row in rows
+        ]
+
+    async def _taken_back(self, rows: Sequence[asyncpg.Record]) -> dict[tuple[str, UUID], dict[str, datetime]]:
+        """Return what took these messages themselves back, read after their rows were locked.
+
+        In the locking statement it would be read with that statement's snapshot, and one that committed between
+        snapshot and lock would be missed. Who takes a message back touches its row, so now none can commit.
+        """
+        found = await self._connection.fetch(
+            """
+            SELECT w.tenant_id, t.outreach_id, w.facts
+              FROM unnest($1::text[], $2::uuid[]) AS t (tenant_id, outreach_id)
+              JOIN stops AS w ON w.tenant_id = t.tenant_id AND w.about = t.outreach_id::text
+            """,
+            [row["tenant_id"] for row in rows],
+            [row["outreach_id"] for row in rows],
+        )
+        return {(row["tenant_id"], row["outreach_id"]): FACTS.decode(row["facts"]) for row in found}
 
     async def in_doubt(self, now: datetime, limit: int) -> list[Outreach]:
         """Claim messages in doubt that have waited long enough for a late answer."""

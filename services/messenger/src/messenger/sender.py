@@ -5,7 +5,7 @@ leaves it in doubt; nothing here tries a message twice.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -48,6 +48,13 @@ class Sender:
 
     async def step(self) -> bool:
         """Send one batch of what is due; True when there may be more."""
+        try:
+            return await self._send()
+        except BaseException:
+            self.token = uuid4()  # what may have been written down is in nobody's hands: its lease has to lapse
+            raise
+
+    async def _send(self) -> bool:
         now = self._context.clock.now()
         number, posting = await self._claim(now)
         if posting:
@@ -136,7 +143,7 @@ class Sender:
 class Leases:
     """Shows that this process lives, and notices those that do not: a lapsed attempt is in doubt at once."""
 
-    def __init__(self, context: Context, tokens: Sequence[UUID], rules: Rules) -> None:
+    def __init__(self, context: Context, tokens: Callable[[], Sequence[UUID]], rules: Rules) -> None:
         self._context = context
         self._tokens = tokens
         self._rules = rules
@@ -146,7 +153,7 @@ class Leases:
         now = self._context.clock.now()
         async with self._context.database.transaction() as connection:
             tx = Ledger(connection)
-            await tx.renew(self._tokens, self._rules.lease)
+            await tx.renew(self._tokens(), self._rules.lease)
             lapsed = await tx.lapsed(self._rules.batch_max * 10)
             if lapsed:
                 doubt = InDoubt("sender_lost")

@@ -1,0 +1,44 @@
+"""Each verb explains itself: `--help` names every option a person may need."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from duly_cli.main import app
+
+VERBS = {
+    (): ["up", "run", "migrate", "explain", "demo", "replay", "parked", "brakes"],
+    ("up",): ["--state", "DULY_KAFKA_BOOTSTRAP", "DULY_DATABASE_URL", "DULY_SMTP_URL", "Ctrl-C"],
+    ("run",): ["NAME", "reminders"],
+    ("migrate",): ["schemas", "topics"],
+    ("explain",): ["PERSON", "ASSIGNMENT", "--tenant", "DULY_TENANT", "--state", "--json"],
+    ("demo",): ["--state", "--json"],
+    ("replay",): ["oulad"],
+    ("replay", "oulad"): ["FOLDER", "--smtp", "--state", "--until", "--json"],
+    ("parked",): ["list", "send", "settle"],
+    ("parked", "list"): ["--tenant", "--state", "--json"],
+    ("parked", "send"): ["OUTREACH_ID", "--tenant", "--by", "--state"],
+    ("parked", "settle"): ["OUTREACH_ID", "--tenant", "--by", "--as", "--state"],
+    ("brakes",): ["list", "release"],
+    ("brakes", "list"): ["--state", "--json"],
+    ("brakes", "release"): ["SERVICE", "NAME", "--by", "--reason", "--state"],
+}
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_help_names_what_a_verb_takes(verb: tuple[str, ...]) -> None:
+    shown = CliRunner(env={"COLUMNS": "120", "NO_COLOR": "1"}).invoke(app, [*verb, "--help"])
+
+    assert shown.exit_code == 0
+    text = ESCAPES.sub("", shown.output).casefold()
+    assert [word for word in VERBS[verb] if word.casefold() not in text] == []
+
+
+@pytest.mark.parametrize("verb", [(), ("replay",), ("parked",), ("brakes",)], ids=" ".join)
+def test_verb_without_words_shows_its_help(verb: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*verb])
+
+    assert shown.exit_code == 2
+    assert "Usage:" in ESCAPES.sub("", shown.output)
