@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
@@ -76,6 +77,8 @@ class Consumer:
             heartbeat_interval_ms=2_000,
             max_poll_interval_ms=300_000,
             decoder=untouched,
+            # By range, not round robin: partition N of every topic belongs to one replica, as it does to one lane.
+            partition_assignment_strategy=(RangePartitionAssignor,),
         )
 
         async def consume(message: KafkaMessage) -> None:
@@ -94,6 +97,8 @@ class Consumer:
             return  # a stop releases no brake: nothing is written, and the batch comes again
         if await self._apply(reads):
             await self._same_log()
+            if self.stopping:
+                return  # nothing may be acknowledged that was only taken for a redelivery
             await self._apply(reads)  # in a new epoch they count; what really came again is dropped again
         for wake in self.committed:
             wake()
@@ -130,6 +135,7 @@ class Consumer:
             )
             self._recent = Recent()
             await self.wait_for_release()
+            return  # what a person has let pass does not count again
         self._recent.note(poison, number)
 
     async def wait_for_release(self) -> None:

@@ -11,14 +11,10 @@ from typing import Any
 from duly_chassis import outbox
 from duly_chassis.database import Connection
 from duly_chassis.faults import Fault, fault, fingerprint
-from duly_chassis.service import Context, Service, Step, When
+from duly_chassis.service import Context, Service, Step, Troubled, When
 
 
-class LeftDue(Exception):
-    """Rows that could not be worked stay due and are tried again; the text says how many and where it failed."""
-
-
-def step(service: Service[Any], when: When, context: Context, batch_max: int) -> Step:
+def step(service: Service[Any], when: When, context: Context, *, batch_max: int) -> Step:
     """Return one round of a due loop: claim at the business clock's now, act, write what leaves, commit."""
     one_by_one = False
 
@@ -40,7 +36,7 @@ def step(service: Service[Any], when: When, context: Context, batch_max: int) ->
         context.metrics.due.labels(service.name, when.name).inc(len(rows) - len(failed))
         context.committed()
         if failed:
-            raise LeftDue(f"{len(failed)} rows, the first {failed[0]}")
+            raise Troubled(f"{len(failed)} rows left due, the first {failed[0]}")
         one_by_one = False
         return len(rows) == batch_max
 

@@ -4,6 +4,7 @@ Another cluster id is certain, and a new epoch is opened by itself. The same clu
 applied (a topic deleted and created again, records lost) is held for a person.
 """
 
+import zlib
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -27,12 +28,16 @@ class Epochs:
         self._service = service
         self._settings = settings
         self._database = database
+        self._lock = zlib.crc32(f"duly-epochs-{service.name}".encode())  # two looks at once would hold each other up
 
     async def verify(self) -> bool:
         """Open an epoch where the cluster is another one, trip the brake where the log is shorter; True: neither."""
+        async with self._database.transaction() as connection:
+            known = await offsets.stored(connection)  # before the ends are asked for: they only grow meanwhile
         cluster_id, ends = await self._ask()
         async with self._database.transaction() as connection:
-            known = await offsets.stored(connection)
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", self._lock)
+            released = await self._released(connection)
             other = {place for place, (_, cluster) in known.items() if cluster not in (None, cluster_id)}
             if other:
                 LOG.error("broker_rebuilt", service=self._service.name, partitions=len(other))
@@ -45,7 +50,7 @@ class Epochs:
             }
             if not short:
                 return True
-            if await self._released(connection):
+            if released:
                 await offsets.open_epoch(connection, short, cluster_id)
                 return True
             topic, partition = min(short)

@@ -1,28 +1,29 @@
 """Builds a running service from its description: FastStream around it, loops beside it, an orderly end."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from http import HTTPStatus
+from functools import partial
 from typing import Any
 
 from faststream.asgi import AsgiFastStream
 from faststream.kafka import KafkaBroker
-from prometheus_client import generate_latest
 
-from duly_chassis import brakes, due, outbox, purge, retry, web
+from duly_chassis import brakes, due, purge, retry
 from duly_chassis.clock import Clock
 from duly_chassis.consumer import Consumer
 from duly_chassis.database import Database
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import Fault, fault, label
-from duly_chassis.health import Finding, Health, Progress
+from duly_chassis.health import Health, Progress
 from duly_chassis.lane import Lanes
 from duly_chassis.logs import log
 from duly_chassis.loops import Supervised
 from duly_chassis.metrics import Metrics
+from duly_chassis.pulse import Pulse
 from duly_chassis.relay import Relay
-from duly_chassis.service import Act, Answer, Context, Service
+from duly_chassis.routes import Routes
+from duly_chassis.service import Context, Loop, Service
 from duly_chassis.settings import ServiceSettings
 from duly_chassis.wake import Wake
 
@@ -43,7 +44,6 @@ class Host:
         self._epochs = Epochs(service, settings, self.database)
         self._consumer = Consumer(service, settings, self._epochs, self._lanes, self.metrics)
         self._relay = Relay(settings, self.database, self.metrics)
-        self._relay_wake = Wake()
         self._wakes: list[Wake] = []
         self._started = False
         self.failure: Exception | None = None
@@ -52,6 +52,7 @@ class Host:
             settings.kafka_bootstrap, client_id=f"duly-{service.name}", logger=None, graceful_timeout=5
         )
         self._subscriber = self._consumer.subscribe(broker)
+        self._purge = purge.step(service, settings, self.database)
         self._loops = self._supervised()
         self._consumer.committed = [self.woken]
         clock.on_move(self.woken)
@@ -70,49 +71,36 @@ class Host:
             lifespan=self._lifespan,
             on_shutdown=[self._stop_taking],
             after_startup=[self._start_loops],
-            asgi_routes=self._routes(),
+            asgi_routes=Routes(service, settings, self.database, self.health, self.metrics, clock, self.woken).table(),
         )
 
     def woken(self) -> None:
         """Have every loop look for work now: rows may be due, events may wait."""
-        for wake in (*self._wakes, self._relay_wake):
+        for wake in self._wakes:
             wake.set()
 
     def _supervised(self) -> list[Supervised]:
         """Name the loops in the order in which they are stopped."""
-        service, settings, metrics = self.service, self.settings, self.metrics
-        loops = []
-        for when in service.timers:
-            wake = Wake()
-            self._wakes.append(wake)
-            context = self._context(wake)
-            step = due.step(service, when, context, settings.due_batch_max)
-            loops.append(Supervised(when.name, step, wake, settings.tick_interval_s, metrics))
-        for loop in service.loops:
-            wake = Wake()
-            if loop.woken:
-                self._wakes.append(wake)
-            loops.append(
-                Supervised(loop.name, loop.step(self._context(wake)), wake, loop.interval_s, metrics, loop.close)
+        service, settings = self.service, self.settings
+        timers = [
+            Loop(
+                when.name, partial(due.step, service, when, batch_max=settings.due_batch_max), settings.tick_interval_s
             )
-        loops.append(Supervised("epochs", self._verify_epoch, Wake(), EPOCH_INTERVAL_S, metrics))
-        loops.append(
-            Supervised("purge", purge.step(service, settings, self.database), Wake(), purge.INTERVAL_S, metrics)
+            for when in service.timers
+        ]
+        own = (
+            Loop("epochs", lambda _context: self._verify_epoch, EPOCH_INTERVAL_S, woken=False),
+            Loop("purge", lambda _context: self._purge, purge.INTERVAL_S, woken=False),
+            Loop("relay", lambda _context: self._relay.step, settings.tick_interval_s, self._relay.close),
         )
-        loops.append(
-            Supervised(
-                "relay",
-                self._relay.step,
-                self._relay_wake,
-                settings.tick_interval_s,
-                metrics,
-                self._relay.close,
-            )
-        )
-        return loops
+        return [self._supervise(loop) for loop in (*timers, *service.loops, *own)]
 
-    def _context(self, wake: Wake) -> Context:
-        return Context(self.database, self.clock, self.metrics, wake, self.woken)
+    def _supervise(self, loop: Loop) -> Supervised:
+        wake, pulse = Wake(), Pulse()
+        if loop.woken:
+            self._wakes.append(wake)
+        context = Context(self.database, self.clock, self.metrics, wake, self.woken, self.service.source, pulse.beat)
+        return Supervised(loop.name, loop.step(context), wake, loop.interval_s, self.metrics, loop.close, pulse)
 
     @asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
@@ -163,73 +151,3 @@ class Host:
 
     def _failed(self, error: BaseException, attempt: int) -> None:
         LOG.warning("start_waits", service=self.service.name, error=label(error), attempt=attempt)
-
-    def _routes(self) -> list[tuple[str, web.Asgi]]:
-        """Name every HTTP path of the service."""
-        token = self.settings.http_token
-        return [
-            ("/health/live", web.guarded("GET", None, self._live)),
-            ("/health/ready", web.guarded("GET", None, self._ready)),
-            ("/metrics", self._metrics_route),
-            *(
-                (path, web.guarded("GET", token, self._answering(answer)))
-                for path, answer in self.service.answers.items()
-            ),
-            *((act.path, web.guarded("POST", token, self._acting(act))) for act in self.service.acts),
-            ("/v1/brakes", web.guarded("GET", token, self._brakes)),
-            ("/v1/brakes/release", web.guarded("POST", token, self._release)),
-        ]
-
-    async def _live(self, _scope: web.Scope, _receive: web.Receive) -> object:
-        return told(self.health.live())
-
-    async def _ready(self, _scope: web.Scope, _receive: web.Receive) -> object:
-        return told(await self.health.ready())
-
-    async def _metrics_route(self, _scope: web.Scope, _receive: web.Receive, send: web.Send) -> None:
-        self.health.live()
-        await web.respond(send, HTTPStatus.OK, generate_latest(self.metrics.registry), b"text/plain; version=0.0.4")
-
-    def _answering(self, answer: Answer) -> Any:
-        async def act(scope: web.Scope, _receive: web.Receive) -> object:
-            found = web.query(scope)
-            async with self.database.reading(web.needed(found, "tenant")) as connection:
-                return await answer(connection, found)
-
-        return act
-
-    def _acting(self, act: Act) -> Any:
-        async def do(_scope: web.Scope, receive: web.Receive) -> object:
-            order = await web.body(receive)
-            async with self.database.transaction() as connection:
-                tx = self.service.work(connection)
-                answer = await act.act(tx, order, self.clock.now())
-                await outbox.put(connection, self.service.source, tx.outgoing)
-            self.woken()
-            return answer
-
-        return do
-
-    async def _brakes(self, _scope: web.Scope, _receive: web.Receive) -> object:
-        async with self.database.transaction() as connection:
-            return [
-                {"name": name, "reason": reason, "since": since}
-                for name, reason, since in await brakes.held(connection)
-            ]
-
-    async def _release(self, _scope: web.Scope, receive: web.Receive) -> object:
-        order = await web.body(receive)
-        name, by, reason = (web.needed(order, field) for field in ("name", "by", "reason"))
-        async with self.database.transaction() as connection:
-            released = await brakes.release(connection, name, by, reason)
-        if not released:
-            raise web.Refusal(HTTPStatus.NOT_FOUND, "not_held")
-        return {"released": name}
-
-
-def told(findings: Sequence[Finding]) -> object:
-    """Turn findings into an answer; anything said makes it a refusal that still carries the list."""
-    body = {finding.name: finding.said or "ok" for finding in findings}
-    if any(finding.said for finding in findings):
-        raise web.Unwell(body)
-    return body

@@ -8,7 +8,8 @@ from duly_chassis import retry
 from duly_chassis.faults import label
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
-from duly_chassis.service import Step
+from duly_chassis.pulse import Pulse
+from duly_chassis.service import Step, Troubled
 from duly_chassis.wake import Wake
 
 HEARTBEAT_DEADLINE_S = 60
@@ -27,22 +28,24 @@ class Supervised:
         interval_s: float,
         metrics: Metrics,
         close: Callable[[], Awaitable[None]] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self.name = name
         self.trouble: str | None = None
+        self._said: str | None = None
         self._step = step
         self._wake = wake
         self._interval_s = interval_s
         self._metrics = metrics
         self._close = close
         self._stopping = False
-        self._beat_s = time.monotonic()
+        self._pulse = pulse or Pulse()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def age_s(self) -> float:
         """Seconds since the loop last showed life (machine clock)."""
-        return time.monotonic() - self._beat_s
+        return self._pulse.age_s
 
     @property
     def alive(self) -> bool:
@@ -67,7 +70,7 @@ class Supervised:
     async def _run(self) -> None:
         while not self._stopping:
             more = await retry.in_place(self._round, self._worth_it, self._failed)
-            self.trouble = None
+            self.trouble = self._said
             if not more and not self._stopping:
                 await self._pause()
 
@@ -76,15 +79,18 @@ class Supervised:
         until_s = time.monotonic() + self._interval_s
         woken = False
         while not woken and (left_s := until_s - time.monotonic()) > 0:
-            self._beat_s = time.monotonic()
+            self._pulse.beat()
             woken = await self._wake.wait(min(left_s, BEAT_EVERY_S))
 
     async def _round(self) -> bool:
-        self._beat_s = time.monotonic()
+        self._pulse.beat()
         try:
-            return await self._step()
+            more, self._said = await self._step(), None
+        except Troubled as troubled:
+            more, self._said = False, str(troubled)
         finally:
-            self._beat_s = time.monotonic()
+            self._pulse.beat()
+        return more
 
     def _worth_it(self, _error: BaseException) -> bool:
         return not self._stopping

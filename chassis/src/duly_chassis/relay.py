@@ -62,9 +62,12 @@ class Relay:
         self._holding, locked = connection, False
         try:
             locked = await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._lock)
-        finally:
-            if not locked:  # without an answer too: a connection that is kept must hold the lock
-                self._let_go()
+        except BaseException:
+            self._let_go()  # without an answer nobody knows whether this session has the lock
+            raise
+        if not locked:
+            self._holding = None
+            await self._database.workers.release(connection)
         return connection if locked else None
 
     def _let_go(self) -> None:

@@ -53,6 +53,14 @@ class Context:
     """Set when this service's rows may have become due."""
     committed: Callable[[], None]
     """To be called after a commit that wrote events or due rows."""
+    source: str
+    """The `ce_source` of this service's events."""
+    beat: Callable[[], None]
+    """To be called in work that rightly takes long, so that it is not taken for a dead loop."""
+
+
+class Troubled(Exception):
+    """A round was done, but for something that people should know of; it is tried again at the loop's own pace."""
 
 
 class Step(Protocol):
@@ -81,7 +89,8 @@ class Act:
     """A POST under /v1: a person's order, worked in one worker's transaction."""
 
     path: str
-    act: Callable[[Any, Mapping[str, Any], datetime], Awaitable[Any]]
+    act: Callable[[Mapping[str, Any], datetime, Any], Awaitable[Any]]
+    """`(order, now, tx)`, as handlers and timers have it."""
 
 
 @dataclass(frozen=True, slots=True)

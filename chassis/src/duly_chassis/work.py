@@ -1,6 +1,5 @@
 """One transaction's work: what a handler may do besides its own SQL. The chassis opens and commits it."""
 
-from datetime import datetime
 from uuid import UUID
 
 from duly_chassis.database import Connection
@@ -20,7 +19,3 @@ class Work:
         `event_id` is derived from what caused it (duly_contracts.ids), so that emitting twice is one fact.
         """
         self.outgoing.append((event_id, event))
-
-    async def next_due_at(self) -> datetime | None:
-        """Return when the first of this service's rows must be looked at, if any waits at all."""
-        return None

@@ -8,6 +8,7 @@ from faststream.asgi import AsgiFastStream
 
 from duly_chassis.clock import Clock, SystemClock
 from duly_chassis.host import Host
+from duly_chassis.logs import configure
 from duly_chassis.service import Act, Context, Entry, Listen, Loop, Service, Step, When
 from duly_contracts import topics
 from duly_contracts.outreach import (
@@ -27,7 +28,7 @@ from messenger.sender import Leases, Rules, Sender
 from messenger.settings import Settings
 from messenger.smtp import SmtpChannel
 from messenger.smtp_settings import parse_smtp_url
-from messenger.store import Store
+from messenger.store import PURGE_STOPS, Store
 
 ENDING_FACTS = (TrainingCompletedV1, TrainingWithdrawnV1, TrainingDueChangedV1)
 
@@ -39,29 +40,19 @@ def build(settings: Settings, _clock: Clock) -> Service[Store]:
         work=Store,
         listens=(
             Listen(topics.PEOPLE, (PersonRecordedV1,), handlers.people),
-            Listen(topics.TRAINING, ENDING_FACTS, handlers.ended),
+            Listen(topics.TRAINING, ENDING_FACTS, handlers.training),
             Listen(topics.OUTREACH, (OutreachWithdrawnV1,), handlers.withdrawn),
             Listen(topics.OUTREACH, (OutreachRequestedV1,), handlers.requested),
         ),
-        timers=(When("in_doubt", Store.in_doubt, timers.in_doubt),),
+        timers=(When("park", Store.claim_in_doubt, timers.park),),
         loops=sending(settings),
         emits=(OutreachSentV1, OutreachSuppressedV1, OutreachFailedV1),
         answers={"/v1/explain": answers.explain, "/v1/parked": answers.parked, "/v1/summary": answers.summary},
         acts=(Act("/v1/parked/send", orders.send), Act("/v1/parked/settle", orders.settle)),
-        purges={"stops": STOPS_PURGE},
+        purges={"stops": PURGE_STOPS},
         waits=("ledger",),
         busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
     )
-
-
-STOPS_PURGE = """
-    DELETE FROM stops WHERE ctid = ANY(ARRAY(
-        SELECT s.ctid FROM stops AS s
-         WHERE s.recorded_at < $1
-           AND NOT EXISTS (SELECT FROM ledger AS l WHERE l.tenant_id = s.tenant_id AND l.about = s.about
-                                                     AND l.state IN ('due', 'posting', 'in_doubt', 'parked'))
-         LIMIT $2))
-"""
 
 
 def sending(settings: Settings) -> tuple[Loop, ...]:
@@ -109,4 +100,5 @@ ENTRY = Entry("messenger", Settings, build, "messenger.migrations")
 def create_app() -> AsgiFastStream:
     """For `faststream run --factory messenger.app:create_app`; reads settings, opens no connection."""
     settings, clock = Settings(), SystemClock()
+    configure(settings.log_level)
     return Host(build(settings, clock), settings, clock).app

@@ -35,6 +35,7 @@ class Outreach:
     state: str
     reason: str
     attempt: int
+    code: str = ""
     next_due_at: datetime | None = None
 
 
@@ -130,7 +131,7 @@ def pause(attempt: int) -> timedelta:
 
 def parked(outreach: Outreach) -> Change:
     """Park what nobody can know: a mail relay cannot be asked, and rather late is better than twice."""
-    return Change(outreach, "parked", outreach.reason, attempt=outreach.attempt)
+    return Change(outreach, "parked", outreach.reason, attempt=outreach.attempt, code=outreach.code)
 
 
 def opens_at(moment: datetime, zone: str | None, hours: Hours) -> datetime:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from duly_contracts.decode import Fact
-from duly_contracts.ids import derived
-from duly_contracts.outreach import OutreachRequestedV1, OutreachSuppressedV1, OutreachWithdrawnV1
+from duly_contracts.outreach import OutreachRequestedV1, OutreachWithdrawnV1
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingEvent
+from messenger import outcomes
 from messenger.store import Key, Store
 
 
@@ -17,7 +17,7 @@ async def people(facts: Sequence[Fact[PersonRecordedV1]], now: datetime, tx: Sto
     await tx.wake_person({(fact.data.tenant_id, fact.data.person_id) for fact in facts}, now)
 
 
-async def ended(facts: Sequence[Fact[TrainingEvent]], now: datetime, tx: Store) -> None:
+async def training(facts: Sequence[Fact[TrainingEvent]], now: datetime, tx: Store) -> None:
     """Keep facts that can make a message pointless, whether or not one waits yet: topics overtake each other."""
     await _stop([((fact.data.tenant_id, fact.data.assignment_id), fact.data) for fact in facts], tx)
     await tx.wake_about({(fact.data.tenant_id, fact.data.assignment_id) for fact in facts}, now)
@@ -33,7 +33,11 @@ async def requested(facts: Sequence[Fact[OutreachRequestedV1]], now: datetime, t
     """Write the requests into the ledger; nothing is sent from here.
 
     A second request under one notification key, from whatever source, is told already: it is closed with a reason.
+    Raises ValueError for one whose endings are about something else than the message: nothing here would see them.
     """
+    for fact in facts:
+        if any(ending.about != fact.data.about for ending in fact.data.ends_when):
+            raise ValueError("ending_about_another_thing")
     new = await tx.enter([fact.data for fact in facts], now)
     others = {
         (fact.data.tenant_id, fact.data.outreach_id): fact.data
@@ -45,18 +49,7 @@ async def requested(facts: Sequence[Fact[OutreachRequestedV1]], now: datetime, t
     known = await tx.known(list(others))
     for key, request in others.items():
         if key not in known:
-            tx.emit(
-                derived("outreach-suppressed", str(request.outreach_id)),
-                OutreachSuppressedV1(
-                    tenant_id=request.tenant_id,
-                    person_id=request.person_id,
-                    occurred_at=now,
-                    outreach_id=request.outreach_id,
-                    about=request.about,
-                    step=request.step,
-                    reason="already_told",
-                ),
-            )
+            tx.emit(*outcomes.already_told(request, now))
 
 
 async def _stop(facts: Sequence[tuple[Key, TrainingEvent | OutreachWithdrawnV1]], tx: Store) -> None:

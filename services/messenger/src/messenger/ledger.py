@@ -20,24 +20,44 @@ class Ledger(Work):
     """Claims, attempts and outcomes, inside one transaction."""
 
     async def claim(self, now: datetime, limit: int) -> list[tuple[Outreach, Contact | None, Stops]]:
-        """Claim messages whose moment has come, each with its recipient and what ended it; others pass over them."""
+        """Claim messages whose moment has come, each with its recipient and what ended it; others pass over them.
+
+        Two statements: what is read beside the rows must be read after they are locked, or a contact that commits
+        between snapshot and lock would be missed by the claim while its handler finds nothing to wake.
+        """
         rows = await self._connection.fetch(
             """
-            SELECT l.*, c.status, c.name, c.mail, c.zone, c.locale,
-                   coalesce(a.facts, '{}') || coalesce(w.facts, '{}') AS stop_facts
-              FROM ledger AS l
-              LEFT JOIN contacts AS c ON c.tenant_id = l.tenant_id AND c.person_id = l.person_id
-              LEFT JOIN stops AS a ON a.tenant_id = l.tenant_id AND a.about = l.about
-              LEFT JOIN stops AS w ON w.tenant_id = l.tenant_id AND w.about = l.outreach_id::text
-             WHERE l.state = 'due' AND l.next_due_at <= $1
-             ORDER BY l.next_due_at
+            SELECT * FROM ledger
+             WHERE state = 'due' AND next_due_at <= $1
+             ORDER BY next_due_at
              LIMIT $2
-               FOR UPDATE OF l SKIP LOCKED
+               FOR UPDATE SKIP LOCKED
             """,
             now,
             limit,
         )
-        return [(outreach(row), contact(row), FACTS.decode(row["stop_facts"])) for row in rows]
+        if not rows:
+            return []
+        beside = await self._connection.fetch(
+            """
+            SELECT c.status, c.name, c.mail, c.zone, c.locale,
+                   coalesce(a.facts, '{}') || coalesce(w.facts, '{}') AS stop_facts
+              FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[])
+                   WITH ORDINALITY AS t (tenant_id, person_id, about, outreach_id, place)
+              LEFT JOIN contacts AS c ON c.tenant_id = t.tenant_id AND c.person_id = t.person_id
+              LEFT JOIN stops AS a ON a.tenant_id = t.tenant_id AND a.about = t.about
+              LEFT JOIN stops AS w ON w.tenant_id = t.tenant_id AND w.about = t.outreach_id::text
+             ORDER BY t.place
+            """,
+            [row["tenant_id"] for row in rows],
+            [row["person_id"] for row in rows],
+            [row["about"] for row in rows],
+            [row["outreach_id"] for row in rows],
+        )
+        return [
+            (outreach(row), contact(near), FACTS.decode(near["stop_facts"]))
+            for row, near in zip(rows, beside, strict=True)
+        ]
 
     async def gate(self, token: UUID, outreach_ids: Sequence[UUID]) -> list[tuple[Outreach, Contact | None, Stops]]:
         """Lock, shared, everything that could forbid these sends, and return it as it is now.
@@ -87,7 +107,7 @@ class Ledger(Work):
         )
         return {(row["tenant_id"], row["outreach_id"]): FACTS.decode(row["facts"]) for row in found}
 
-    async def in_doubt(self, now: datetime, limit: int) -> list[Outreach]:
+    async def claim_in_doubt(self, now: datetime, limit: int) -> list[Outreach]:
         """Claim messages in doubt that have waited long enough for a late answer."""
         rows = await self._connection.fetch(
             """
@@ -102,7 +122,7 @@ class Ledger(Work):
         )
         return [outreach(row) for row in rows]
 
-    async def lapsed(self, limit: int) -> list[Outreach]:
+    async def claim_lapsed(self, limit: int) -> list[Outreach]:
         """Claim messages on their way whose sender shows no sign of life any more (machine clock)."""
         rows = await self._connection.fetch(
             """
@@ -236,6 +256,7 @@ def outreach(row: asyncpg.Record) -> Outreach:
         useful_until=row["useful_until"],
         state=row["state"],
         reason=row["reason"],
+        code=row["code"],
         attempt=row["attempt"],
         next_due_at=row["next_due_at"],
     )

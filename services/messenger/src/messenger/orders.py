@@ -14,7 +14,7 @@ from messenger.ledger import Ledger
 USEFUL_AGAIN = timedelta(days=1)
 
 
-async def send(tx: Ledger, order: Mapping[str, Any], now: datetime) -> dict[str, str]:
+async def send(order: Mapping[str, Any], now: datetime, tx: Ledger) -> dict[str, str]:
     """Try a parked message once more; everything that could forbid it is tested again before it goes."""
     row = await _parked(tx, order)
     await tx.extend(row, now + USEFUL_AGAIN)
@@ -22,7 +22,7 @@ async def send(tx: Ledger, order: Mapping[str, Any], now: datetime) -> dict[str,
     return {"outreach_id": str(row.outreach_id), "state": "due"}
 
 
-async def settle(tx: Ledger, order: Mapping[str, Any], now: datetime) -> dict[str, str]:
+async def settle(order: Mapping[str, Any], now: datetime, tx: Ledger) -> dict[str, str]:
     """Close a parked message on a person's word: `as` is sent or not_sent."""
     row = await _parked(tx, order)
     states = {"sent": "sent", "not_sent": "suppressed"}

@@ -6,9 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from duly_chassis.work import Work
+from duly_contracts.envelope import instant
 from duly_contracts.event import Event
 from duly_contracts.ids import derived
-from duly_contracts.outreach import OutreachFailedV1, OutreachSentV1, OutreachSuppressedV1
+from duly_contracts.outreach import OutreachFailedV1, OutreachRequestedV1, OutreachSentV1, OutreachSuppressedV1
 from messenger.domain import Change
 
 
@@ -18,6 +19,20 @@ def emit(changes: Sequence[Change], now: datetime, tx: Work) -> None:
         told = fact(change, now)
         if told is not None:
             tx.emit(*told)
+
+
+def already_told(request: OutreachRequestedV1, now: datetime) -> tuple[UUID, Event]:
+    """Close a request whose notification key the ledger knows under another id."""
+    told = OutreachSuppressedV1(
+        tenant_id=request.tenant_id,
+        person_id=request.person_id,
+        occurred_at=now,
+        outreach_id=request.outreach_id,
+        about=request.about,
+        step=request.step,
+        reason="already_told",
+    )
+    return derived("outreach-suppressed", str(request.outreach_id)), told
 
 
 def fact(change: Change, now: datetime) -> tuple[UUID, Event] | None:
@@ -42,6 +57,6 @@ def fact(change: Change, now: datetime) -> tuple[UUID, Event] | None:
             return derived("outreach-suppressed", name), OutreachSuppressedV1(**common, reason=change.reason)
         case "refused" | "parked":
             told = OutreachFailedV1(**common, state=change.state, reason=change.reason, evidence=change.code[:100])
-            return derived("outreach-failed", name, change.state, str(change.attempt)), told
+            return derived("outreach-failed", name, change.state, str(change.attempt), instant(now)), told
         case _:
             return None

@@ -4,6 +4,7 @@ The call to the relay stands between two transactions. A crash before the first 
 leaves it in doubt; nothing here tries a message twice.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -16,13 +17,15 @@ from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
 from messenger import domain, outcomes
-from messenger.channel import Answer, Channel, InDoubt, Letter
+from messenger.channel import Answer, Channel, InDoubt, Letter, Withheld
 from messenger.domain import Change, Contact, Hours, Outreach
 from messenger.ledger import Ledger
 from messenger.mailer import Mailer, unsendable
 from messenger.unsendable import Unsendable
 
-SOURCE = "duly/messenger"
+BEAT_EVERY_S = 15
+WITHHELD_PAUSE_S = 0.025
+WITHHELD_PAUSE_S_MAX = 5.0
 LOG = log("sender")
 
 
@@ -45,6 +48,7 @@ class Sender:
         self._mailer = mailer
         self._rules = rules
         self.token = uuid4()
+        self._withheld_times = 0
 
     async def step(self) -> bool:
         """Send one batch of what is due; True when there may be more."""
@@ -58,9 +62,28 @@ class Sender:
         now = self._context.clock.now()
         number, posting = await self._claim(now)
         if posting:
-            answers = await self._channel.deliver([letter for _, letter in posting], self._gate)
+            answers = await self._delivered([letter for _, letter in posting])
             await self._settle([change for change, _ in posting], answers)
+            await self._give_way(answers)
         return number == self._rules.batch_max
+
+    async def _delivered(self, letters: Sequence[Letter]) -> list[Answer]:
+        """Deliver, showing life while the relay takes its time: its own deadlines end it."""
+        delivery = asyncio.create_task(self._channel.deliver(letters, self._gate))
+        try:
+            while not delivery.done():
+                await asyncio.wait([delivery], timeout=BEAT_EVERY_S)
+                self._context.beat()
+        finally:
+            delivery.cancel()
+        return await delivery
+
+    async def _give_way(self, answers: Sequence[Answer]) -> None:
+        """Pause, longer each time, while the gate lets nothing pass: whoever holds the rows needs the time more."""
+        stuck = any(isinstance(answer, Withheld) for answer in answers)
+        self._withheld_times = self._withheld_times + 1 if stuck else 0
+        if stuck:
+            await asyncio.sleep(min(WITHHELD_PAUSE_S_MAX, WITHHELD_PAUSE_S * 2**self._withheld_times))
 
     async def _claim(self, now: datetime) -> tuple[int, list[tuple[Change, Letter]]]:
         """Decide over what is due, and write down the attempts before they are made."""
@@ -71,32 +94,34 @@ class Sender:
                 return 0, []
             posting, others = [], []
             for row, contact, stops in claimed:
-                change = domain.consider(row, contact, stops, self._rules.hours, now)
-                letter = self._letter(change, contact, now)
-                if isinstance(letter, Letter):
-                    posting.append((change, letter))
-                else:
+                letter = self._decided(row, contact, stops, now)
+                if isinstance(letter, Change):
                     others.append(letter)
+                else:
+                    posting.append(letter)
             if posting:
                 await tx.post([change for change, _ in posting], self.token, self._rules.lease, now)
             if others:
                 outcomes.emit(await tx.change(others, now), now, tx)
-            await outbox.put(connection, SOURCE, tx.outgoing)
+            await outbox.put(connection, self._context.source, tx.outgoing)
         self._context.committed()
         self._count(others)
         return len(claimed), posting
 
-    def _letter(self, change: Change, contact: Contact | None, now: datetime) -> Letter | Change:
-        """Render what is to be sent; what cannot be rendered is one row's change, never the batch's failure."""
-        if change.state != "posting" or contact is None:
-            return change
+    def _decided(
+        self, row: Outreach, contact: Contact | None, stops: domain.Stops, now: datetime
+    ) -> tuple[Change, Letter] | Change:
+        """Decide over one row, and write its letter; what is wrong with a row is its own change, never the batch's."""
         try:
-            return self._mailer.letter(change.outreach, contact, now)
+            change = domain.consider(row, contact, stops, self._rules.hours, now)
+            if change.state != "posting" or contact is None:
+                return change
+            return change, self._mailer.letter(row, contact, now)
         except Unsendable as error:
-            return unsendable(change.outreach, error)
+            return unsendable(row, error)
         except Exception as error:  # noqa: BLE001 - our own mistake about one message must not hold up the others
             LOG.error("letter_unwritable", where=fingerprint(error))  # noqa: TRY400 - a traceback may hold addresses
-            return unsendable(change.outreach, Unsendable("unwritable", type(error).__name__))
+            return unsendable(row, Unsendable("unwritable", type(error).__name__))
 
     @asynccontextmanager
     async def _gate(self, letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
@@ -124,15 +149,17 @@ class Sender:
         async def write() -> None:
             async with self._context.database.transaction() as connection:
                 tx = Ledger(connection)
-                effective = await tx.change(changes, now, self.token)
+                effective[:] = await tx.change(changes, now, self.token)
                 outcomes.emit(effective, now, tx)
-                await outbox.put(connection, SOURCE, tx.outgoing)
+                await outbox.put(connection, self._context.source, tx.outgoing)
 
+        effective: list[Change] = []
         await retry.in_place(write, lambda _error: True, self._failed)
         self._context.committed()
-        self._count(changes)
+        self._count(effective)
 
     def _failed(self, error: BaseException, attempt: int) -> None:
+        self._context.beat()  # these answers are all we know: nobody may take the waiting for death
         LOG.warning("settle_waits", error=label(error), attempt=attempt)
 
     def _count(self, changes: Sequence[Change]) -> None:
@@ -154,7 +181,7 @@ class Leases:
         async with self._context.database.transaction() as connection:
             tx = Ledger(connection)
             await tx.renew(self._tokens(), self._rules.lease)
-            lapsed = await tx.lapsed(self._rules.batch_max * 10)
+            lapsed = await tx.claim_lapsed(self._rules.batch_max * 10)
             if lapsed:
                 doubt = InDoubt("sender_lost")
                 changes = [domain.settled(row, doubt, self._rules.doubt_wait, now) for row in lapsed]

@@ -1,16 +1,27 @@
 """Everything an operator may set for messenger; read once, in app.py."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from duly_chassis.settings import ServiceSettings
+from duly_chassis.wallclock import zone_exists
+
+
+def known_zone(zone: str) -> str:
+    """Refuse a zone that nobody knows: it would be met only at the first person without one."""
+    if not zone_exists(zone):
+        raise ValueError("not a known IANA zone")
+    return zone
 
 
 class Settings(ServiceSettings):
     """Adds to what every service has. Variables begin with DULY_MESSENGER_."""
 
     service: ClassVar[str] = "messenger"
+
+    connections_max: int = Field(default=10, ge=2, le=50)
+    """Database connections of this process; more than elsewhere, so that a gate never waits behind a batch."""
 
     smtp_url: SecretStr
     """The mail relay: smtp://user:password@host:port?tls=starttls, or smtps://; the login is never logged."""
@@ -24,7 +35,7 @@ class Settings(ServiceSettings):
     mail_closes: str = Field(default="21:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     """The recipient's local time from which it may not, exclusive."""
 
-    default_zone: str = "UTC"
+    default_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     """The IANA zone of people whose own is not known."""
 
     default_locale: str = "en"

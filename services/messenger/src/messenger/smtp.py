@@ -5,11 +5,11 @@ bodies, the gate is left; then the answers, side by side again. A letter is neve
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from duly_chassis.logs import log
 from messenger.channel import GATE_HELD_S_MAX, Answer, Gate, InDoubt, Letter, Withheld
 from messenger.smtp_answers import Unreachable
 from messenger.smtp_connection import Connection
@@ -19,7 +19,7 @@ from messenger.smtp_settings import SmtpSettings
 GATE_TRIES = 3  # a gate that came too late is void, and taken again at once
 DRAIN_LOOK_S = 0.002
 
-log = logging.getLogger(__name__)
+LOG = log("smtp")
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +106,7 @@ async def _pass_gate(ready: Sequence[Flight], gate: Gate) -> None:
     try:
         reason = await _write_within(ready, gate)
     except Exception as error:  # noqa: BLE001 - whatever breaks a gate, a letter already written needs its answer
-        log.warning("gate_failed", extra={"error": type(error).__name__})
+        LOG.warning("gate_failed", error=type(error).__name__)
         reason = "gate_failed"
     for flight in ready:
         if not flight.begun and flight.answer is None:

@@ -138,8 +138,12 @@ class Connection:
     async def _reset(self, *, in_order: bool) -> None:
         """Make the connection fit for the next letter; after a word out of place it is given up instead."""
         self._sound = self._sound and in_order
-        if self._sound:
+        if not self._sound:
+            return
+        try:
             self._sound = (await self.command(b"RSET")).code == COMPLETED and self._sound
+        except FAILED:  # the verdict on the letter stands, whatever becomes of the connection
+            self._sound = False
 
     def _has_leftovers(self) -> bool:
         return bool(self._protocol._buffer)  # noqa: SLF001 - aiosmtplib parses it only when more arrives

@@ -18,6 +18,15 @@ Key = tuple[str, str]
 
 MAIL = "mail"
 
+PURGE_STOPS = """
+    DELETE FROM stops WHERE ctid = ANY(ARRAY(
+        SELECT s.ctid FROM stops AS s
+         WHERE s.recorded_at < $1
+           AND NOT EXISTS (SELECT FROM ledger AS l WHERE l.tenant_id = s.tenant_id AND l.about = s.about
+                                                     AND l.state IN ('due', 'posting', 'in_doubt', 'parked'))
+         LIMIT $2))
+"""
+
 
 def json_text(value: object) -> str:
     """Write a value as JSON for a jsonb parameter."""
@@ -51,14 +60,18 @@ class Store(Ledger):
         )
 
     async def wake_person(self, keys: Collection[Key], now: datetime) -> None:
-        """Look at these people's waiting messages now: what they waited for may have come."""
+        """Look at these people's waiting messages now: what they waited for may have come.
+
+        Whatever they wait for: the row that a sender is just putting to sleep has no telling reason yet, so this
+        waits for its lock and finds it.
+        """
         await self._connection.execute(
             """
             UPDATE ledger AS l
-               SET next_due_at = $3
+               SET next_due_at = least(l.next_due_at, $3)
               FROM unnest($1::text[], $2::text[]) AS t (tenant_id, person_id)
              WHERE l.tenant_id = t.tenant_id AND l.person_id = t.person_id
-               AND l.state = 'due' AND l.next_due_at > $3 AND l.reason IN ('recipient_unknown', 'no_address')
+               AND l.state = 'due' AND l.attempt = 0  -- the pause after a refusal is not cut short
             """,
             [tenant for tenant, _ in keys],
             [person for _, person in keys],
@@ -70,9 +83,9 @@ class Store(Ledger):
         await self._connection.execute(
             """
             UPDATE ledger AS l
-               SET next_due_at = $3
+               SET next_due_at = least(l.next_due_at, $3)
               FROM unnest($1::text[], $2::text[]) AS t (tenant_id, about)
-             WHERE l.tenant_id = t.tenant_id AND l.about = t.about AND l.state = 'due' AND l.next_due_at > $3
+             WHERE l.tenant_id = t.tenant_id AND l.about = t.about AND l.state = 'due'
             """,
             [tenant for tenant, _ in keys],
             [about for _, about in keys],
@@ -141,7 +154,8 @@ class Store(Ledger):
         await self._connection.execute(
             """
             INSERT INTO stops (tenant_id, about) SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2
-                ON CONFLICT DO NOTHING
+                ON CONFLICT (tenant_id, about) DO UPDATE  -- locks it: a purge that has it in hand gives it up
+               SET recorded_at = now() WHERE stops.recorded_at < now() - interval '30 days'
             """,
             [request.tenant_id for request in requests],
             [request.about for request in requests],

@@ -8,7 +8,7 @@ from messenger.domain import Outreach
 from messenger.ledger import Ledger
 
 
-async def in_doubt(due: Sequence[Outreach], now: datetime, tx: Ledger) -> None:
+async def park(rows: Sequence[Outreach], now: datetime, tx: Ledger) -> None:
     """Park what stayed in doubt: a mail relay cannot be asked what it accepted, so a person decides."""
-    changes = [domain.parked(row) for row in due]
+    changes = [domain.parked(row) for row in rows]
     outcomes.emit(await tx.change(changes, now), now, tx)

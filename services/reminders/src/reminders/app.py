@@ -6,6 +6,7 @@ from faststream.asgi import AsgiFastStream
 
 from duly_chassis.clock import Clock, SystemClock
 from duly_chassis.host import Host
+from duly_chassis.logs import configure
 from duly_chassis.service import Entry, Listen, Service, When
 from duly_contracts import topics
 from duly_contracts.decisions import MessageRequestedV1, MessageWithheldV1
@@ -35,7 +36,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             Listen(topics.PEOPLE, (PersonRecordedV1,), partial(handlers.people, policies=policies)),
             Listen(topics.TRAINING, DEADLINE_FACTS, partial(handlers.training, policies=policies)),
         ),
-        timers=(When("remind", Store.due, partial(timers.remind, policies=policies)),),
+        timers=(When("remind", Store.claim, partial(timers.remind, policies=policies)),),
         emits=(OutreachRequestedV1, MessageRequestedV1, MessageWithheldV1),
         answers={"/v1/explain": partial(answers.explain, policies=policies), "/v1/summary": answers.summary},
         prepare=partial(policies.prepare, clock=clock),
@@ -49,4 +50,5 @@ ENTRY = Entry("reminders", Settings, build, "reminders.migrations")
 def create_app() -> AsgiFastStream:
     """For `faststream run --factory reminders.app:create_app`; reads settings, opens no connection."""
     settings, clock = Settings(), SystemClock()
+    configure(settings.log_level)
     return Host(build(settings, clock), settings, clock).app

@@ -73,7 +73,7 @@ class Store(Work):
         )
         return [deadline(row) for row in rows]
 
-    async def due(self, now: datetime, limit: int) -> list[Deadline]:
+    async def claim(self, now: datetime, limit: int) -> list[Deadline]:
         """Claim rows whose moment has come, oldest first; other replicas pass over them."""
         rows = await self._connection.fetch(
             """

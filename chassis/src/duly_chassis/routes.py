@@ -1,0 +1,106 @@
+"""Every HTTP path of a service: health and metrics for machines, answers and orders under /v1 for people."""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from prometheus_client import generate_latest
+
+from duly_chassis import brakes, outbox, web
+from duly_chassis.clock import Clock
+from duly_chassis.database import Database
+from duly_chassis.health import Finding, Health
+from duly_chassis.metrics import Metrics
+from duly_chassis.service import Act, Answer, Service
+from duly_chassis.settings import ServiceSettings
+
+METRICS_TYPE = b"text/plain; version=0.0.4"
+
+
+class Routes:
+    """Answers for one service; questions as the reader's role, orders as the workers' (decision 0007)."""
+
+    def __init__(
+        self,
+        service: Service[Any],
+        settings: ServiceSettings,
+        database: Database,
+        health: Health,
+        metrics: Metrics,
+        clock: Clock,
+        committed: Callable[[], None],
+    ) -> None:
+        self._service = service
+        self._token = settings.http_token
+        self._database = database
+        self._health = health
+        self._metrics = metrics
+        self._clock = clock
+        self._committed = committed
+
+    def table(self) -> list[tuple[str, web.Asgi]]:
+        """Name every path; health and metrics ask for no token, for they hold no data of anybody."""
+        return [
+            ("/health/live", web.guarded("GET", None, self._live)),
+            ("/health/ready", web.guarded("GET", None, self._ready)),
+            ("/metrics", self._scrape),
+            *((path, web.guarded("GET", self._token, self._answering(one))) for path, one in self._answers()),
+            *((act.path, web.guarded("POST", self._token, self._acting(act))) for act in self._service.acts),
+            ("/v1/brakes", web.guarded("GET", self._token, self._brakes)),
+            ("/v1/brakes/release", web.guarded("POST", self._token, self._release)),
+        ]
+
+    def _answers(self) -> Sequence[tuple[str, Answer]]:
+        return tuple(self._service.answers.items())
+
+    async def _live(self, _scope: web.Scope, _receive: web.Receive) -> object:
+        return told(self._health.live())
+
+    async def _ready(self, _scope: web.Scope, _receive: web.Receive) -> object:
+        return told(await self._health.ready())
+
+    async def _scrape(self, _scope: web.Scope, _receive: web.Receive, send: web.Send) -> None:
+        self._health.live()  # sets the age of each heartbeat
+        await web.respond(send, HTTPStatus.OK, generate_latest(self._metrics.registry), METRICS_TYPE)
+
+    def _answering(self, answer: Answer) -> Any:
+        async def act(scope: web.Scope, _receive: web.Receive) -> object:
+            found = web.query(scope)
+            async with self._database.reading(web.needed(found, "tenant")) as connection:
+                return await answer(connection, found)
+
+        return act
+
+    def _acting(self, act: Act) -> Any:
+        async def do(_scope: web.Scope, receive: web.Receive) -> object:
+            order = await web.body(receive)
+            async with self._database.transaction() as connection:
+                tx = self._service.work(connection)
+                answer = await act.act(order, self._clock.now(), tx)
+                await outbox.put(connection, self._service.source, tx.outgoing)
+            self._committed()
+            return answer
+
+        return do
+
+    async def _brakes(self, _scope: web.Scope, _receive: web.Receive) -> object:
+        async with self._database.transaction() as connection:
+            held = await brakes.held(connection)
+        return [{"name": name, "reason": reason, "since": since} for name, reason, since in held]
+
+    async def _release(self, _scope: web.Scope, receive: web.Receive) -> object:
+        order = await web.body(receive)
+        name, by, reason = (web.needed(order, field) for field in ("name", "by", "reason"))
+        async with self._database.transaction() as connection:
+            released = await brakes.release(connection, name, by, reason)
+        if not released:
+            raise web.Refusal(HTTPStatus.NOT_FOUND, "not_held")
+        return {"released": name}
+
+
+def told(findings: Sequence[Finding]) -> object:
+    """Turn findings into an answer; anything said makes it a refusal that still carries the list."""
+    body = {finding.name: finding.said or "ok" for finding in findings}
+    if any(finding.said for finding in findings):
+        raise web.Unwell(body)
+    return body
