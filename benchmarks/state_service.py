@@ -85,7 +85,7 @@ def output(data: TrainingEvent, now: datetime) -> MessageWithheldV1:
         rule="bench",
         step="1",
         policy_version="1",
-        due_at=now,
+        moment=now,
         reason="training_completed",
     )
 

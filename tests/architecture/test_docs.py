@@ -25,6 +25,8 @@ VARIABLE = re.compile(r"\bDULY_[A-Z][A-Z0-9_]*")
 
 NOT_SETTINGS = {
     "DULY_CACHE_DIR": "where the local stack keeps what can be fetched again",
+    "DULY_OULAD_DIR": "real learners for the tests and benchmarks, where they are at hand",
+    "DULY_BENCH_PROFILE": "where a benchmark writes its profile",
     "DULY_TENANT": "the default of --tenant",
     **{f"DULY_{entry.name.upper()}_ADDRESS": "where a service answers, for the command" for entry in entries.every()},
 }

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from duly_chassis import outbox
+from duly_chassis.service import Troubled
 from tests.support.bench import Bench
 from tests.support.toy import NOW, Switches
 
@@ -66,3 +67,22 @@ async def test_death_in_the_middle_gives_the_rows_back(toys: Bench, monkeypatch:
     await toys.timer()()
     assert await toys.column(RUNG) == [1, 1]
     assert len(await toys.outgoing()) == 2
+
+
+async def test_row_that_cannot_be_worked_stays_due_and_costs_its_neighbours_nothing(
+    toys: Bench, switches: Switches
+) -> None:
+    """I1, I4: one bad row must not keep everybody else's reminder back, nor get lost itself."""
+    await alarms(toys, -1, -1, -1)
+    switches.jammed = "p1"
+    step = toys.timer()
+    with pytest.raises(KeyError):
+        await step()
+    with pytest.raises(Troubled, match=r"^1 rows left due, the first KeyError at tests.support.toy.ring:\d+$"):
+        await step()
+    assert await toys.column(RUNG) == [1, 0, 1]
+
+    switches.jammed = ""
+    await step()
+    assert await toys.column(RUNG) == [1, 1, 1]
+    assert len(await toys.outgoing()) == 3

@@ -45,11 +45,11 @@ class Bench:
 
     def context(self) -> Context:
         """Return what a loop of the service's own is given."""
-        return Context(self.database, self.clock, self.metrics, Wake(), lambda: None)
+        return Context(self.database, self.clock, self.metrics, Wake(), lambda: None, self.service.source, lambda: None)
 
     def timer(self, number: int = 0, batch_max: int = 1000) -> Step:
         """Return one of the service's due loops, as a step to be taken by hand."""
-        return due.step(self.service, self.service.timers[number], self.context(), batch_max)
+        return due.step(self.service, self.service.timers[number], self.context(), batch_max=batch_max)
 
     async def column(self, query: str, *arguments: Any) -> list[Any]:
         """Return one column from outside."""

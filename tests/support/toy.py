@@ -35,6 +35,8 @@ class ToySettings(ServiceSettings):
 class Switches:
     """How the toy misbehaves: by a fact's title, or in the middle of a transaction."""
 
+    jammed: str = ""
+    """The person whose alarm cannot be rung."""
     handled: int = 0
     """How often the handler of training facts was called."""
     entered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -116,7 +118,7 @@ def withheld(tenant_id: str, person_id: str, about: str, now: datetime) -> Messa
         rule="toy",
         step="1",
         policy_version="toy",
-        due_at=now,
+        moment=now,
         reason="toy",
         values={},
     )
@@ -142,6 +144,8 @@ def service(switches: Switches) -> Service[ToyStore]:
 
     async def ring(alarms: Sequence[Alarm], now: datetime, tx: ToyStore) -> None:
         await tx.ring(alarms)
+        if any(alarm.person_id == switches.jammed for alarm in alarms):
+            raise KeyError("toy")
         switches.entered.set()
         await switches.open.wait()
         for alarm in alarms:

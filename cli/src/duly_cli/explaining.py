@@ -12,6 +12,9 @@ from duly_cli.states import UpState
 from duly_cli.troubles import told_plainly
 from duly_cli.up import addresses
 
+EXPECTED = ("reminders", "messenger")
+"""Who has a part in the story."""
+
 Tenant = Annotated[str, typer.Option("--tenant", envvar="DULY_TENANT", help="Whose data to look at.")]
 Token = Annotated[str | None, typer.Option(envvar="DULY_HTTP_TOKEN", hidden=True)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answers as one JSON object.")]
@@ -37,17 +40,25 @@ def explain(
 
 
 async def _ask(where: dict[str, str], query: dict[str, str], token: str | None) -> dict[str, Any]:
-    names = sorted(where)
-    answers = await asyncio.gather(*(asking.get(where[name], "/v1/explain", query, token) for name in names))
-    return dict(zip(names, answers, strict=True))
+    return {name: await _part(name, address, query, token) for name, address in sorted(where.items())}
+
+
+async def _part(name: str, address: str, query: dict[str, str], token: str | None) -> Any:
+    """Return one service's part; one that gives no answer costs only its own."""
+    try:
+        return await asking.get(address, "/v1/explain", query, token)
+    except asking.Unanswered as error:
+        return {"known": None, "unanswered": f"{name}: {error}"}
 
 
 def told(story: dict[str, Any]) -> list[str]:
     """Turn the services' answers into lines for a person."""
     reminders, messenger = story.get("reminders", {}), story.get("messenger", {})
+    lines = [part["unanswered"] for part in story.values() if "unanswered" in part]
+    lines += [f"{name} was not asked: nobody knows where it runs" for name in EXPECTED if name not in story]
     if not reminders.get("known"):
-        return ["Nothing is known of this person and assignment."]
-    lines = ["Facts received"]
+        return [*lines, "Nothing is known of this person and assignment, by those who answered."]
+    lines.append("Facts received")
     lines += [f"  {name.replace('_', ' '):<16} {value}" for name, value in reminders["facts"].items() if value]
     policy = reminders["policy"]
     lines.append(f"Planned by policy {policy['version']} in {policy['zone']}")

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from duly_chassis import migrate
 from duly_chassis.clock import SystemClock
+from duly_chassis.host import Host
 from duly_chassis.logs import configure
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
@@ -147,12 +148,13 @@ async def _run(
         asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
         async with serving.together(wired, SystemClock()) as running:
-            await serving.settled([host for host, _ in running], READY_S)
-            starting = None
             where = {host.service.name: address for host, address in running}
             if state is not None:
                 (state / ADDRESSES).write_text(json.dumps(where), encoding="utf-8")
+            await serving.settled([host for host, _ in running], READY_S)
+            starting = None
             _say(where, found)
+            await _say_held([host for host, _ in running])
             stopped = asyncio.create_task(stopping.wait())
             while not stopping.is_set():
                 if stack is not None:
@@ -164,6 +166,14 @@ async def _run(
     finally:
         if state is not None:
             (state / ADDRESSES).unlink(missing_ok=True)
+
+
+async def _say_held(hosts: Sequence[Host]) -> None:
+    """Say what waits for a person's word."""
+    for host in hosts:
+        for one in await host.health.ready():
+            if one.name == "brake" and one.said:
+                typer.echo(f"{host.service.name:<12} {one.said}; see `duly brakes list`")
 
 
 def _say(where: dict[str, str], found: Endpoints | None) -> None:

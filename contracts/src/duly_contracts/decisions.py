@@ -14,13 +14,13 @@ class DecisionEvent(Event, frozen=True, kw_only=True):
     """A message was due, and this is what was decided; topic duly.decisions, no personal data."""
 
     topic: ClassVar[str] = DECISIONS.name
-    moments: ClassVar[tuple[str, ...]] = ("occurred_at", "due_at")
+    moments: ClassVar[tuple[str, ...]] = ("occurred_at", "moment")
 
     about: OpaqueId
     rule: Annotated[str, Meta(min_length=1, max_length=100)]  # as "deadline-reminder"
     step: Annotated[str, Meta(min_length=1, max_length=40)]
     policy_version: ShortText
-    due_at: Utc  # the moment that came
+    moment: Utc  # when the step was due
     reason: Reason
     values: dict[Annotated[str, Meta(max_length=60)], ShortText] = field(default_factory=dict)  # what it saw
 

@@ -11,6 +11,7 @@ from duly_chassis import loops, retry
 from duly_chassis.clock import DrivenClock, SystemClock
 from duly_chassis.loops import Supervised
 from duly_chassis.metrics import Metrics
+from duly_chassis.service import Troubled
 from duly_chassis.wake import Wake
 from tests.support.waiting import until
 
@@ -63,6 +64,26 @@ async def test_loop_says_what_troubles_it_while_it_waits() -> None:
     await loop.stop(1)
 
 
+async def test_round_that_was_done_but_for_something_says_so_and_is_tried_again_at_its_own_pace() -> None:
+    """RELIABILITY 5.12: readiness shows it until a round has nothing to say; nothing is retried in haste."""
+    rounds: list[int] = []
+    wake = Wake()
+
+    def first_is_troubled() -> None:
+        rounds.append(1)
+        if len(rounds) == 1:
+            raise Troubled("1 row left due")
+
+    loop = supervised(first_is_troubled, wake)
+    loop.start()
+    await until(lambda: loop.trouble == "1 row left due")
+    assert len(rounds) == 1
+    wake.set()
+    await until(lambda: loop.trouble is None)
+    assert len(rounds) == 2
+    await loop.stop(1)
+
+
 async def test_loop_does_another_round_at_once_while_there_is_more() -> None:
     rounds: list[int] = []
 
@@ -98,10 +119,10 @@ async def test_resting_loop_shows_life_when_its_interval_is_longer_than_a_heartb
     loop = supervised(lambda: rounds.append(1), interval_s=300)
     loop.start()
     await until(lambda: rounds)
-    first_s = loop._beat_s
-    await until(lambda: loop._beat_s > first_s)
-    second_s = loop._beat_s
-    await until(lambda: loop._beat_s > second_s)
+    first_s = loop._pulse._beat_s
+    await until(lambda: loop._pulse._beat_s > first_s)
+    second_s = loop._pulse._beat_s
+    await until(lambda: loop._pulse._beat_s > second_s)
 
     assert len(rounds) == 1
     await loop.stop(1)

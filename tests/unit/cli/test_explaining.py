@@ -65,10 +65,20 @@ def test_story_says_why_a_step_stayed_silent() -> None:
 
 
 def test_story_of_nobody_says_that_nothing_is_known() -> None:
-    nothing = ["Nothing is known of this person and assignment."]
+    nothing = "Nothing is known of this person and assignment, by those who answered."
 
-    assert told({"reminders": {"known": False}, "messenger": messenger()}) == nothing
-    assert told({}) == nothing
+    assert told({"reminders": {"known": False}, "messenger": messenger()}) == [nothing]
+
+
+def test_story_names_the_services_that_were_not_asked_or_did_not_answer() -> None:
+    nothing = "Nothing is known of this person and assignment, by those who answered."
+    silent = {"reminders": {"known": None, "unanswered": "reminders: no answer"}}
+
+    assert told(silent) == [
+        "reminders: no answer",
+        "messenger was not asked: nobody knows where it runs",
+        nothing,
+    ]
 
 
 def test_next_is_the_message_that_is_looked_at_first() -> None:

@@ -11,7 +11,7 @@ from duly_contracts.training import (
     TrainingProgressedV1,
     TrainingWithdrawnV1,
 )
-from reminders.assignment import Deadline
+from reminders.deadline import Deadline
 from reminders.domain import Person
 from reminders.schedule import Policy
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from duly_contracts.decode import Fact
 from duly_contracts.training import TrainingEvent
-from reminders.assignment import Deadline, Stamp, apply
+from reminders.deadline import Deadline, Stamp, apply
 from tests.unit.reminders.given import (
     ASSIGNED,
     DUE,

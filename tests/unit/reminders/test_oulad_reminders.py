@@ -10,7 +10,7 @@ from duly_cli.rehearsal.oulad import read
 from duly_contracts.decode import Fact
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingEvent
-from reminders.assignment import Deadline, apply
+from reminders.deadline import Deadline, apply
 from reminders.domain import Person, plan, remind, zone_for
 from reminders.schedule import occurrence
 from tests.oracle.folder import generate

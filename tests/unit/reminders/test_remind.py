@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reminders.assignment import Deadline, apply
+from reminders.deadline import Deadline, apply
 from reminders.domain import Decision, Person, plan, remind, zone_for
 from reminders.schedule import Policy, moments, occurrence
 from tests.unit.reminders.given import ACTIVE, ASSIGNED, DUE, POLICY, at, deadline, due_changed

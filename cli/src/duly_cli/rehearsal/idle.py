@@ -18,6 +18,7 @@ from duly_contracts import topics
 
 LOOK_PAUSE_S = 0.002
 STUCK_S = 180
+LOOK_DEADLINE_S = 30
 
 
 class NeverIdle(Exception):
@@ -105,7 +106,7 @@ class Idle:
         return ""
 
     async def _look(self, now: datetime) -> Rest:
-        rows = await self._connection.fetch(self._query, now)
+        rows = await self._connection.fetch(self._query, now, timeout=LOOK_DEADLINE_S)
         moving, dues, offsets = "", [], {}
         for row in rows:
             for name in ("waits_in_outbox", "due_now", "busy"):

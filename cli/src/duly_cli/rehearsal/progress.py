@@ -1,10 +1,12 @@
 """The stored driven instant: what lets a killed rehearsal go on where it stood."""
 
 from datetime import datetime
+from hashlib import blake2b
 
 import asyncpg
 
 from duly_cli.rehearsal.play import Play
+from duly_contracts.envelope import ENCODER
 
 
 class OtherPlay(Exception):
@@ -41,6 +43,7 @@ class Progress:
             fingerprint,
         )
         if row is None or row["fingerprint"] != fingerprint:
+            self.close()
             raise OtherPlay("this state belongs to another play: give another --state, or the same input as before")
         return row["instant"], row["spent_s"]
 
@@ -54,6 +57,9 @@ class Progress:
 
 
 def fingerprint(play: Play) -> str:
-    """Name a play by what is in it, so that a state is never continued with other facts."""
-    first, last = play.facts[0], play.facts[-1]
-    return f"{play.tenant_id}:{len(play.facts)}:{first.event_id}:{last.event_id}:{play.policy.version}"
+    """Name a play by all that is in it, so that a state is never continued with other facts."""
+    digest = blake2b(repr(play.policy).encode(), digest_size=16)
+    for fact in play.facts:
+        digest.update(f"{fact.instant.isoformat()}{fact.source}{fact.event_id}".encode())
+        digest.update(ENCODER.encode(fact.event))
+    return f"{play.tenant_id}:{digest.hexdigest()}"

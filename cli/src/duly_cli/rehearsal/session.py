@@ -13,8 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from duly_chassis import migrate
 from duly_chassis.clock import DrivenClock
-from duly_chassis.host import Host
-from duly_chassis.service import Entry
+from duly_chassis.service import Entry, Service
 from duly_chassis.settings import ServiceSettings
 from duly_cli import entries, serving
 from duly_cli.rehearsal.driver import ONE_TICK, Driver
@@ -62,7 +61,8 @@ async def _play(rehearsal: Rehearsal, stack: Stack, endpoints: Endpoints) -> Sum
             rehearsal.say("Services are starting.")
             await serving.settled(hosts, READY_S)
             rehearsal.say("Playing." if reached is None else f"Going on from {reached.isoformat()}.")
-            seconds = await _drive(rehearsal, stack, endpoints, hosts, progress, reached, spent_s)
+            services = [host.service for host in hosts]
+            seconds = await _drive(rehearsal, stack, endpoints, services, clock, progress, reached, spent_s)
             addresses = {host.service.name: address for host, address in running}
             return await summarise(rehearsal.play, addresses, endpoints.mails, seconds)
     finally:
@@ -73,7 +73,8 @@ async def _drive(
     rehearsal: Rehearsal,
     stack: Stack,
     endpoints: Endpoints,
-    hosts: Sequence[Host],
+    services: Sequence[Service[Any]],
+    clock: DrivenClock,
     progress: Progress,
     reached: datetime | None,
     spent_s: float,
@@ -81,13 +82,10 @@ async def _drive(
     async def check() -> None:
         stack.check()
 
-    services = [host.service for host in hosts]
     async with (
         Idle(endpoints.database_url, endpoints.kafka_bootstrap, services) as idle,
         _producer(endpoints.kafka_bootstrap) as producer,
     ):
-        clock = hosts[0].clock
-        assert isinstance(clock, DrivenClock)  # noqa: S101 - wired a few lines above
         driver = Driver(rehearsal.play, clock, idle, producer, progress, check, rehearsal.told)
         return await driver.run(reached, rehearsal.until, spent_s)
 

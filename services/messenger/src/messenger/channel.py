@@ -21,6 +21,7 @@ class Letter:
     sender: str
     recipient: str = field(repr=False)
     content: bytes = field(repr=False)
+    wording: str = ""  # the version of the template it was written with
 
 
 def message_id(outreach_id: UUID, sender: str) -> str:

@@ -4,16 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import asyncpg
-import msgspec
-
 from duly_chassis.work import Work
-from duly_contracts.outreach import Ending
+from messenger.channel import Letter
 from messenger.domain import Change, Contact, Outreach, Stops
-
-ENDINGS = msgspec.json.Decoder(tuple[Ending, ...])
-FACTS = msgspec.json.Decoder(dict[str, datetime])
-VALUES = msgspec.json.Decoder(dict[str, str])
+from messenger.rows import FACTS, contact, outreach
 
 
 class Ledger(Work):
@@ -59,54 +53,6 @@ class Ledger(Work):
             for row, near in zip(rows, beside, strict=True)
         ]
 
-    async def gate(self, token: UUID, outreach_ids: Sequence[UUID]) -> list[tuple[Outreach, Contact | None, Stops]]:
-        """Lock, shared, everything that could forbid these sends, and return it as it is now.
-
-        SKIP LOCKED: a row that a stop is just changing is not allowed instead of waited for, so that gate and stop
-        can never wait for each other. Nothing is returned whose lease is not ours any more. The database ends a gate
-        that idles for 2 s, so that a paused process cannot block stops.
-        """
-        await self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = '2s'")
-        rows = await self._connection.fetch(
-            """
-            SELECT l.*, c.status, c.name, c.mail, c.zone, c.locale, a.facts AS stop_facts
-              FROM ledger AS l
-              JOIN contacts AS c ON c.tenant_id = l.tenant_id AND c.person_id = l.person_id
-              JOIN stops AS a ON a.tenant_id = l.tenant_id AND a.about = l.about
-             WHERE l.outreach_id = ANY($2::uuid[]) AND l.state = 'posting'
-               AND l.lease_token = $1 AND l.lease_until > clock_timestamp()
-               FOR SHARE OF l, c, a SKIP LOCKED
-            """,
-            token,
-            outreach_ids,
-        )
-        taken_back = await self._taken_back(rows)
-        return [
-            (
-                outreach(row),
-                contact(row),
-                FACTS.decode(row["stop_facts"]) | taken_back.get((row["tenant_id"], row["outreach_id"]), {}),
-            )
-            for row in rows
-        ]
-
-    async def _taken_back(self, rows: Sequence[asyncpg.Record]) -> dict[tuple[str, UUID], dict[str, datetime]]:
-        """Return what took these messages themselves back, read after their rows were locked.
-
-        In the locking statement it would be read with that statement's snapshot, and one that committed between
-        snapshot and lock would be missed. Who takes a message back touches its row, so now none can commit.
-        """
-        found = await self._connection.fetch(
-            """
-            SELECT w.tenant_id, t.outreach_id, w.facts
-              FROM unnest($1::text[], $2::uuid[]) AS t (tenant_id, outreach_id)
-              JOIN stops AS w ON w.tenant_id = t.tenant_id AND w.about = t.outreach_id::text
-            """,
-            [row["tenant_id"] for row in rows],
-            [row["outreach_id"] for row in rows],
-        )
-        return {(row["tenant_id"], row["outreach_id"]): FACTS.decode(row["facts"]) for row in found}
-
     async def claim_in_doubt(self, now: datetime, limit: int) -> list[Outreach]:
         """Claim messages in doubt that have waited long enough for a late answer."""
         rows = await self._connection.fetch(
@@ -147,20 +93,26 @@ class Ledger(Work):
             lease,
         )
 
-    async def post(self, changes: Sequence[Change], token: UUID, lease: timedelta, now: datetime) -> None:
+    async def post(
+        self, posting: Sequence[tuple[Change, Letter]], now: datetime, token: UUID, lease: timedelta
+    ) -> None:
         """Write down the attempts before they are made: from here on a crash leaves them in doubt, never due."""
+        changes = [change for change, _ in posting]
         await self._connection.execute(
             """
             UPDATE ledger AS l
-               SET state = 'posting', reason = t.reason, attempt = t.attempt, next_due_at = NULL, code = '',
-                   lease_token = $5, lease_until = clock_timestamp() + $6
-              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[]) AS t (tenant_id, outreach_id, reason, attempt)
+               SET state = 'posting', reason = t.reason, attempt = t.attempt, wording = t.wording, code = '',
+                   next_due_at = NULL,
+                   lease_token = $6, lease_until = clock_timestamp() + $7
+              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[])
+                   AS t (tenant_id, outreach_id, reason, attempt, wording)
              WHERE l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id
             """,
             [change.outreach.tenant_id for change in changes],
             [change.outreach.outreach_id for change in changes],
             [change.reason for change in changes],
             [change.attempt for change in changes],
+            [letter.wording for _, letter in posting],
             token,
             lease,
         )
@@ -239,31 +191,3 @@ class Ledger(Work):
             now,
             who,
         )
-
-
-def outreach(row: asyncpg.Record) -> Outreach:
-    """Turn a ledger row into the domain's outreach."""
-    return Outreach(
-        tenant_id=row["tenant_id"],
-        outreach_id=row["outreach_id"],
-        person_id=row["person_id"],
-        about=row["about"],
-        step=row["step"],
-        message=row["message"],
-        values=VALUES.decode(row["values"]),
-        ends_when=ENDINGS.decode(row["ends_when"]),
-        not_before=row["not_before"],
-        useful_until=row["useful_until"],
-        state=row["state"],
-        reason=row["reason"],
-        code=row["code"],
-        attempt=row["attempt"],
-        next_due_at=row["next_due_at"],
-    )
-
-
-def contact(row: asyncpg.Record) -> Contact | None:
-    """Turn the joined columns into the domain's contact; None when the person is not known."""
-    if row["status"] is None:
-        return None
-    return Contact(row["status"], row["name"], row["mail"], row["zone"], row["locale"])

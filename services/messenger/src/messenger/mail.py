@@ -59,10 +59,6 @@ class MailWriter:
     def __init__(self, catalogue: Catalogue | None = None) -> None:
         self._catalogue = load_templates() if catalogue is None else catalogue
 
-    def version(self, message: str, locale: str | None = None) -> str:
-        """Tell which wording such a mail has: kept as evidence of what was said."""
-        return wording_for(self._catalogue, message, locale_of(locale).language).version
-
     def write(self, request: MailRequest) -> Letter:
         """Write one letter; raises Unsendable for what is wrong with this request alone."""
         to = request.recipient
@@ -87,6 +83,7 @@ class MailWriter:
             outreach_id=request.outreach_id,
             sender=request.sender.address,
             recipient=address,
+            wording=wording.version,
             content=b"".join((*headers, before, _body(text), between, _body(html), after)),
         )
 

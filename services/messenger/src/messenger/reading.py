@@ -9,8 +9,8 @@ async def story(connection: Connection, tenant_id: str, person_id: str, about: s
     """Return a person's messages about one thing, each with its history; for a reader."""
     return await connection.fetch(
         """
-        SELECT l.outreach_id, l.channel, l.message, l.step, l.state, l.reason, l.code, l.attempt, l.not_before,
-               l.useful_until, l.next_due_at, l.provider_id, l.policy_version, l.requested_at,
+        SELECT l.outreach_id, l.channel, l.message, l.step, l.state, l.reason, l.code, l.attempt, l.wording,
+               l.not_before, l.useful_until, l.next_due_at, l.provider_id, l.policy_version, l.requested_at,
                (SELECT json_agg(json_build_object('at', h.at, 'state', h.state, 'reason', h.reason, 'code', h.code,
                                                   'attempt', h.attempt, 'who', h.who) ORDER BY h.id)
                   FROM ledger_history AS h

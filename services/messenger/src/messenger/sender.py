@@ -16,7 +16,7 @@ from duly_chassis import outbox, retry
 from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
-from messenger import domain, outcomes
+from messenger import domain, gate, outcomes
 from messenger.channel import Answer, Channel, InDoubt, Letter, Withheld
 from messenger.domain import Change, Contact, Hours, Outreach
 from messenger.ledger import Ledger
@@ -100,7 +100,7 @@ class Sender:
                 else:
                     posting.append(letter)
             if posting:
-                await tx.post([change for change, _ in posting], self.token, self._rules.lease, now)
+                await tx.post(posting, now, self.token, self._rules.lease)
             if others:
                 outcomes.emit(await tx.change(others, now), now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
@@ -127,7 +127,7 @@ class Sender:
     async def _gate(self, letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
         """Hold everything that could forbid these letters while their bodies are written; give those allowed."""
         async with self._context.database.transaction() as connection:
-            rows = await Ledger(connection).gate(self.token, [letter.outreach_id for letter in letters])
+            rows = await gate.locked(connection, self.token, [letter.outreach_id for letter in letters])
             now = self._context.clock.now()
             passed = [row for row, contact, stops in rows if self._allowed(row, contact, stops, now)]
             allowed = Counter(row.outreach_id for row in passed)

@@ -11,7 +11,8 @@ from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachRequestedV1
 from duly_contracts.people import PersonRecordedV1
 from messenger.domain import Stops
-from messenger.ledger import FACTS, Ledger
+from messenger.ledger import Ledger
+from messenger.rows import FACTS
 
 Key = tuple[str, str]
 """Tenant, then person or what a message is about."""

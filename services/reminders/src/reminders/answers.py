@@ -9,7 +9,7 @@ import msgspec
 from duly_chassis.database import Connection
 from duly_chassis.web import needed
 from reminders import reading, schedule
-from reminders.assignment import Deadline
+from reminders.deadline import Deadline
 from reminders.policies import Policies
 
 

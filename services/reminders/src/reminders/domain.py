@@ -1,6 +1,6 @@
 """When somebody hears about a deadline: facts and `now` in, decisions out; no I/O, no clock.
 
-assignment.py folds what happened into the row of an assignment, schedule.py says when its steps are due; here
+deadline.py folds what happened into the row of an assignment, schedule.py says when its steps are due; here
 `plan` says when to look at it again, and `remind` decides every step whose moment has come.
 """
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from duly_chassis.wallclock import zone_exists
-from reminders.assignment import Deadline
+from reminders.deadline import Deadline
 from reminders.schedule import Moment, Policy, moments, occurrence
 
 RECIPIENT_UNKNOWN = "recipient_unknown"

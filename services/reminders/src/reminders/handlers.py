@@ -6,8 +6,8 @@ from datetime import datetime
 from duly_contracts.decode import Fact
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingEvent
-from reminders import assignment, domain
-from reminders.assignment import Deadline
+from reminders import deadline, domain
+from reminders.deadline import Deadline
 from reminders.policies import Policies
 from reminders.store import Key, Store
 
@@ -21,8 +21,8 @@ async def training(facts: Sequence[Fact[TrainingEvent]], _now: datetime, tx: Sto
     known: dict[Key, Deadline] = await tx.deadlines(keys)
     for fact in facts:
         key = (fact.data.tenant_id, fact.data.assignment_id)
-        known[key] = assignment.apply(known.get(key), fact)
-    await replan(list(known.values()), tx, policies)
+        known[key] = deadline.apply(known.get(key), fact)
+    await _replan(list(known.values()), tx, policies)
 
 
 async def people(facts: Sequence[Fact[PersonRecordedV1]], _now: datetime, tx: Store, policies: Policies) -> None:
@@ -30,11 +30,12 @@ async def people(facts: Sequence[Fact[PersonRecordedV1]], _now: datetime, tx: St
     await tx.save_people(facts)
     waiting = await tx.waiting_of({(fact.data.tenant_id, fact.data.person_id) for fact in facts})
     if waiting:
-        await replan(waiting, tx, policies)
+        await _replan(waiting, tx, policies)
 
 
-async def replan(deadlines: Sequence[Deadline], tx: Store, policies: Policies) -> None:
+async def _replan(deadlines: Sequence[Deadline], tx: Store, policies: Policies) -> None:
     """Plan these rows with their people's zones, what was decided already, and the policy each runs on."""
+    await policies.learn(deadlines, tx)
     persons = await tx.people({(row.tenant_id, row.person_id) for row in deadlines})
     decided = await tx.decided({(row.tenant_id, row.assignment_id) for row in deadlines})
     planned = []

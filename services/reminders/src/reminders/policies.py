@@ -1,10 +1,11 @@
 """The policy versions in memory: the one for new cases, and the older ones that running cases go on with."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from duly_chassis.clock import Clock
 from duly_chassis.policy_file import PolicyError
-from reminders.assignment import Deadline
+from reminders.deadline import Deadline
 from reminders.schedule import Policy
 from reminders.store import Store
 
@@ -15,7 +16,7 @@ class PolicyChanged(PolicyError):
 
 @dataclass(slots=True)
 class Policies:
-    """Filled once at start; afterwards read only."""
+    """Filled at start, and again when a row names a version that is not known here."""
 
     current: Policy
     versions: dict[str, Policy]
@@ -32,6 +33,12 @@ class Policies:
         if self.versions[self.current.version] != self.current:
             what = f"policy version {self.current.version!r} is known with other content: give it a new version"
             raise PolicyChanged([what])
+
+    async def learn(self, rows: Iterable[Deadline], store: Store) -> None:
+        """Learn versions that another replica has activated since: in a rolling deploy both run side by side."""
+        named = {row.policy_version for row in rows if row.policy_version}
+        if not named <= self.versions.keys():
+            self.versions.update(await store.policies())
 
     def for_case(self, deadline: Deadline) -> Policy:
         """Return the policy a case runs on: an edit does not change what has begun (B-16)."""

@@ -3,8 +3,8 @@
 import asyncpg
 
 from duly_chassis.database import Connection
-from reminders.assignment import Deadline
-from reminders.store import deadline
+from reminders.deadline import Deadline
+from reminders.store import from_row
 
 
 async def story(
@@ -29,7 +29,7 @@ async def story(
         tenant_id,
         assignment_id,
     )
-    return deadline(row), decisions
+    return from_row(row), decisions
 
 
 async def assignments(connection: Connection, tenant_id: str) -> int:

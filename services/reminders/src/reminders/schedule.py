@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from duly_chassis.wallclock import ONE_DAY, instant_of
-from reminders.assignment import Deadline
+from reminders.deadline import Deadline
 
 ZONE_DAYS = 2  # a local date lies within one day of the UTC date; a gap in local time can add another
 

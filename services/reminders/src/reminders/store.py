@@ -12,7 +12,7 @@ from duly_chassis import people
 from duly_chassis.work import Work
 from duly_contracts.decode import Fact
 from duly_contracts.people import PersonRecordedV1
-from reminders.assignment import Deadline, Stamp
+from reminders.deadline import Deadline, Stamp
 from reminders.domain import Decision, Person
 from reminders.schedule import Policy
 
@@ -53,7 +53,7 @@ class Store(Work):
             [tenant for tenant, _ in wanted],
             [assignment for _, assignment in wanted],
         )
-        return {(row["tenant_id"], row["assignment_id"]): deadline(row) for row in rows}
+        return {(row["tenant_id"], row["assignment_id"]): from_row(row) for row in rows}
 
     async def waiting_of(self, keys: Collection[Key]) -> list[Deadline]:
         """Load and lock the waiting rows of these people, to plan them anew."""
@@ -71,7 +71,7 @@ class Store(Work):
             [tenant for tenant, _ in wanted],
             [person for _, person in wanted],
         )
-        return [deadline(row) for row in rows]
+        return [from_row(row) for row in rows]
 
     async def claim(self, now: datetime, limit: int) -> list[Deadline]:
         """Claim rows whose moment has come, oldest first; other replicas pass over them."""
@@ -87,7 +87,7 @@ class Store(Work):
             now,
             limit,
         )
-        return [deadline(row) for row in rows]
+        return [from_row(row) for row in rows]
 
     async def save(self, deadlines: Sequence[Deadline]) -> None:
         """Write these rows whole: insert what is new, replace what is known."""
@@ -149,13 +149,15 @@ class Store(Work):
         """Write decisions; the primary key keeps each occurrence to one."""
         await self._connection.execute(
             """
-            INSERT INTO decisions (tenant_id, assignment_id, occurrence, step, moment, requested, reason,
+            INSERT INTO decisions (tenant_id, assignment_id, person_id, occurrence, step, moment, requested, reason,
                                    policy_version, "values", outreach_id, decided_at)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::boolean[],
-                                 $7::text[], $8::text[], $9::jsonb[], $10::uuid[], $11::timestamptz[])
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
+                                 $6::timestamptz[], $7::boolean[], $8::text[], $9::text[], $10::jsonb[],
+                                 $11::uuid[], $12::timestamptz[])
             """,
             [one.deadline.tenant_id for one in decided],
             [one.deadline.assignment_id for one in decided],
+            [one.deadline.person_id for one in decided],
             [one.occurrence for one in decided],
             [one.decision.step for one in decided],
             [one.decision.moment for one in decided],
@@ -192,7 +194,7 @@ class Store(Work):
         )
 
 
-def deadline(row: asyncpg.Record) -> Deadline:
+def from_row(row: asyncpg.Record) -> Deadline:
     """Turn a row into the domain's deadline."""
     stamp = None
     if row["due_event_id"] is not None:

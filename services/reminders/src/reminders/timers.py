@@ -3,101 +3,27 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from duly_contracts.decisions import MessageRequestedV1, MessageWithheldV1
-from duly_contracts.envelope import instant
-from duly_contracts.ids import derived
-from duly_contracts.outreach import Ending, OutreachRequestedV1
-from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
-from reminders import domain, schedule
-from reminders.assignment import Deadline
-from reminders.domain import Decision
+from reminders import domain, outcomes
+from reminders.deadline import Deadline
 from reminders.policies import Policies
-from reminders.store import Decided, Store
-
-RULE = "deadline-reminder"
+from reminders.store import Store
 
 
-async def remind(due: Sequence[Deadline], now: datetime, tx: Store, policies: Policies) -> None:
+async def remind(rows: Sequence[Deadline], now: datetime, tx: Store, policies: Policies) -> None:
     """Request the reminders due at `now`, and say why the others stay silent.
 
     The rows are claimed and locked as they are now: people finish, leave and change dates until this moment.
     """
-    persons = await tx.people({(row.tenant_id, row.person_id) for row in due})
-    before = await tx.decided({(row.tenant_id, row.assignment_id) for row in due})
+    await policies.learn(rows, tx)
+    persons = await tx.people({(row.tenant_id, row.person_id) for row in rows})
+    before = await tx.decided({(row.tenant_id, row.assignment_id) for row in rows})
     planned, made = [], []
-    for row in due:
-        policy = policies.for_case(row)
+    for row in rows:
         person = persons.get((row.tenant_id, row.person_id))
-        decisions, next_look = domain.remind(row, person, policy, before[row.tenant_id, row.assignment_id], now)
+        known = before[row.tenant_id, row.assignment_id]
+        decisions, next_look = domain.remind(row, person, policies.for_case(row), known, now)
         planned.append(next_look)
-        made += [decided(next_look, decision, now) for decision in decisions]
+        made += [outcomes.named(next_look, decision, now) for decision in decisions]
     await tx.save(planned)
     await tx.record(made)
-    for one in made:
-        if one.decision.speak:
-            tx.emit(derived("outreach-requested", str(one.outreach_id)), requested(one))
-        tx.emit(derived("decision", str(one.outreach_id)), explained(one))
-
-
-def decided(deadline: Deadline, decision: Decision, now: datetime) -> Decided:
-    """Give a decision its names: the occurrence, and the outreach it asks for or would have asked for."""
-    if deadline.due_at is None:
-        raise ValueError("decision_without_due_date")
-    occurrence = schedule.occurrence(decision.step, deadline.due_at)
-    outreach_id = derived("outreach", *notification_key(deadline, occurrence))
-    return Decided(deadline, decision, occurrence, outreach_id, deadline.policy_version, now)
-
-
-def notification_key(deadline: Deadline, occurrence: str) -> tuple[str, ...]:
-    """Name the notification: stable over restarts, replays, re-plans and edits of the policy."""
-    return deadline.tenant_id, deadline.person_id, deadline.assignment_id, RULE, occurrence
-
-
-def requested(one: Decided) -> OutreachRequestedV1:
-    """Ask messenger for the reminder, and name the facts that would make it pointless."""
-    row, decision = one.deadline, one.decision
-    if row.due_at is None or row.due_stamp is None:
-        raise ValueError("request_without_due_date")
-    return OutreachRequestedV1(
-        tenant_id=row.tenant_id,
-        person_id=row.person_id,
-        occurred_at=one.decided_at,
-        outreach_id=one.outreach_id,
-        about=row.assignment_id,
-        message=RULE,
-        step=decision.step,
-        dedupe_key="/".join(notification_key(row, one.occurrence)[2:]),
-        not_before=decision.moment,
-        useful_until=row.next_due_at or row.due_at,  # then the next step says it better, or it is too late
-        ends_when=(
-            Ending(type=TrainingCompletedV1.type, about=row.assignment_id),
-            Ending(type=TrainingWithdrawnV1.type, about=row.assignment_id),
-            Ending(type=TrainingDueChangedV1.type, about=row.assignment_id, after=row.due_stamp.occurred_at),
-        ),
-        values={
-            "training_title": row.training_title or row.training_id or row.assignment_id,
-            "due_at": instant(row.due_at),
-            "days": decision.step,
-        },
-        policy_version=one.policy_version,
-    )
-
-
-def explained(one: Decided) -> MessageRequestedV1 | MessageWithheldV1:
-    """Turn a decision into the fact that explains it."""
-    row, decision = one.deadline, one.decision
-    common: dict[str, object] = {
-        "tenant_id": row.tenant_id,
-        "person_id": row.person_id,
-        "occurred_at": one.decided_at,
-        "about": row.assignment_id,
-        "rule": RULE,
-        "step": decision.step,
-        "policy_version": one.policy_version,
-        "due_at": decision.moment,
-        "reason": decision.reason,
-        "values": decision.values,
-    }
-    if decision.speak:
-        return MessageRequestedV1(**common, outreach_id=one.outreach_id)  # type: ignore[arg-type]
-    return MessageWithheldV1(**common)  # type: ignore[arg-type]
+    outcomes.emit(made, tx)

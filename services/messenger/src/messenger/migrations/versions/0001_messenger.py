@@ -12,7 +12,7 @@ def upgrade() -> None:
     op.execute("""
 SET LOCAL lock_timeout = '5s';  -- rather fail the deploy than queue every handler behind it
 
--- The only place besides roster that holds addresses.
+-- How people are reached; beside it only raw records in dead letters hold addresses.
 CREATE TABLE contacts (
     tenant_id   text        NOT NULL,
     person_id   text        NOT NULL,
@@ -57,6 +57,7 @@ CREATE TABLE ledger (
     code           text        NOT NULL DEFAULT '',  -- the provider's own, as evidence
     next_due_at    timestamptz,                      -- business clock: when to look again
     attempt        int         NOT NULL DEFAULT 0,
+    wording        text        NOT NULL DEFAULT '',  -- the version of the template it was last written with
     lease_token    uuid,                             -- who has it on its way to the provider
     lease_until    timestamptz,                      -- machine clock
     provider_id    text,
@@ -72,7 +73,7 @@ CREATE INDEX ledger_posting ON ledger (lease_until) WHERE state = 'posting';
 -- Serves a stop, or a person's new record: the waiting rows it concerns.
 CREATE INDEX ledger_waiting_about ON ledger (tenant_id, about) WHERE state = 'due';
 CREATE INDEX ledger_waiting_person ON ledger (tenant_id, person_id) WHERE state = 'due';
--- Serves the question why somebody heard something, and the list of parked ones.
+-- Serves the story of a message, and the list of parked ones.
 CREATE INDEX ledger_about ON ledger (tenant_id, about);
 CREATE INDEX ledger_parked ON ledger (tenant_id) WHERE state = 'parked';
 

@@ -46,10 +46,12 @@ CREATE INDEX deadlines_due ON deadlines (next_due_at) WHERE next_due_at IS NOT N
 -- Serves a person moving to another zone: their waiting rows only.
 CREATE INDEX deadlines_waiting_by_person ON deadlines (tenant_id, person_id) WHERE next_due_at IS NOT NULL;
 
--- Each step whose moment came, requested or withheld, once per occurrence.
+-- Why somebody heard something, or did not: each step whose moment came, once per occurrence. The outreach_id
+-- leads on to messenger's ledger.
 CREATE TABLE decisions (
     tenant_id      text        NOT NULL,
     assignment_id  text        NOT NULL,
+    person_id      text        NOT NULL,
     occurrence     text        NOT NULL,  -- the step and the due date it was about
     step           text        NOT NULL,
     moment         timestamptz NOT NULL,

@@ -1,0 +1,41 @@
+"""Between the ledger's columns and the domain's words."""
+
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from duly_contracts.outreach import Ending
+from messenger.domain import Contact, Outreach
+
+ENDINGS = msgspec.json.Decoder(tuple[Ending, ...])
+FACTS = msgspec.json.Decoder(dict[str, datetime])
+VALUES = msgspec.json.Decoder(dict[str, str])
+
+
+def outreach(row: asyncpg.Record) -> Outreach:
+    """Turn a ledger row into the domain's outreach."""
+    return Outreach(
+        tenant_id=row["tenant_id"],
+        outreach_id=row["outreach_id"],
+        person_id=row["person_id"],
+        about=row["about"],
+        step=row["step"],
+        message=row["message"],
+        values=VALUES.decode(row["values"]),
+        ends_when=ENDINGS.decode(row["ends_when"]),
+        not_before=row["not_before"],
+        useful_until=row["useful_until"],
+        state=row["state"],
+        reason=row["reason"],
+        code=row["code"],
+        attempt=row["attempt"],
+        next_due_at=row["next_due_at"],
+    )
+
+
+def contact(row: asyncpg.Record) -> Contact | None:
+    """Turn the joined columns into the domain's contact; None when the person is not known."""
+    if row["status"] is None:
+        return None
+    return Contact(row["status"], row["name"], row["mail"], row["zone"], row["locale"])
