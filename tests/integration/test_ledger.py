@@ -252,7 +252,7 @@ async def order(messengers: Bench, act: Any, **said: str) -> Any:
     """Give an order as the HTTP route does."""
     async with messengers.database.transaction() as connection:
         tx = Store(connection)
-        answer = await act(tx, {"outreach_id": str(OUTREACH), "by": "ada", **said}, messengers.clock.now())
+        answer = await act({"outreach_id": str(OUTREACH), "by": "ada", **said}, messengers.clock.now(), tx)
         await outbox.put(connection, "duly/messenger", tx.outgoing)
         return answer
 

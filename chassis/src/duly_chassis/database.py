@@ -24,6 +24,13 @@ IDLE_IN_TRANSACTION_MS = 10_000
 READERS_MAX = 1  # explanations are few; the workers need the connections
 
 
+async def keep_session(_connection: object) -> None:
+    """Spare the statement asyncpg would send after each use: all that is set here is SET LOCAL.
+
+    An open transaction is rolled back by asyncpg before this; the relay's session is closed, never given back.
+    """
+
+
 class Database:
     """Both pools of one service; `open` and `close` belong to its start and stop."""
 
@@ -63,12 +70,14 @@ class Database:
             max_size=size,
             command_timeout=STATEMENT_DEADLINE_S,
             max_inactive_connection_lifetime=300,
+            reset=keep_session,
             server_settings={
                 "role": role,
                 "search_path": self._settings.service,
                 "application_name": f"duly-{role}",
                 "timezone": "UTC",
                 "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+                "random_page_cost": "1.1",  # else a claim sorts the table until the first ANALYZE
                 "jit": "off",  # short statements: planning them twice costs more than it saves
             },
         )

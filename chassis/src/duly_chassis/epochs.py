@@ -38,6 +38,8 @@ class Epochs:
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", self._lock)
             released = await self._released(connection)
+            now = await offsets.stored(connection)  # another look may have begun an epoch while this one asked
+            known = {place: held for place, held in known.items() if held[0] <= now[place][0]}
             other = {place for place, (_, cluster) in known.items() if cluster not in (None, cluster_id)}
             if other:
                 LOG.error("broker_rebuilt", service=self._service.name, partitions=len(other))

@@ -1,5 +1,6 @@
 """Builds a running service from its description: FastStream around it, loops beside it, an orderly end."""
 
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -144,6 +145,8 @@ class Host:
     async def _start_loops(self) -> None:
         for loop in self._loops:
             loop.start()
+        gc.collect()
+        gc.freeze()  # what is imported and wired stays: the collector need not walk it with every batch
         self._started = True
 
     async def _stop_taking(self) -> None:

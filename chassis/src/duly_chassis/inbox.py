@@ -4,8 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from duly_chassis.database import Connection
 from duly_contracts.decode import Fact
+
+ROWS = msgspec.json.Encoder()
+
+
+class Row(msgspec.Struct):
+    """One row on its way to the database, all of them as one JSON text.
+
+    asyncpg looks at each element of an array for half a microsecond, and this is the hottest statement of all.
+    """
+
+    tenant_id: str
+    source: str
+    event_id: str
+    digest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +42,11 @@ async def take(connection: Connection, facts: Sequence[Fact[Any]]) -> Sorted:
     rows = await connection.fetch(
         """
         INSERT INTO inbox (tenant_id, source, event_id, digest)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+        SELECT * FROM json_to_recordset($1::json) AS t (tenant_id text, source text, event_id text, digest bigint)
             ON CONFLICT DO NOTHING
         RETURNING tenant_id, source, event_id, digest
         """,
-        [fact.data.tenant_id for fact in facts],
-        [fact.source for fact in facts],
-        [fact.id for fact in facts],
-        [fact.digest for fact in facts],
+        ROWS.encode([Row(fact.data.tenant_id, fact.source, fact.id, fact.digest) for fact in facts]).decode(),
     )
     if len(rows) == len(facts):
         return Sorted(list(facts), [])

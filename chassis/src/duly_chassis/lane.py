@@ -5,6 +5,7 @@ table's handlers apply the rest, and outbox, dead letters and offsets are writte
 """
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -166,10 +167,10 @@ class Lanes:
         return taken.conflicting
 
     def _count(self, new: Sequence[Read], letters: Sequence[DeadLetter], counted: "Counted") -> None:
-        for read in new:
-            # Only our own type names become labels: what a sender calls a record is text without limits.
-            name = read.outcome.data.type if isinstance(read.outcome, Fact) else "other"
-            self._metrics.count_event(name, type(read.outcome).__name__.lower())
+        # Only our own type names become labels: what a sender calls a record is text without limits.
+        seen = Counter((type(getattr(read.outcome, "data", None)), type(read.outcome)) for read in new)
+        for (event, outcome), number in seen.items():
+            self._metrics.count_event(getattr(event, "type", "other"), outcome.__name__.lower(), number)
         self._metrics.count_event("any", "repeated", counted.repeated)
         self._metrics.count_event("any", "ahead", counted.ahead)
         for letter in letters:

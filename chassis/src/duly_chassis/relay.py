@@ -65,7 +65,9 @@ class Relay:
         except BaseException:
             self._let_go()  # without an answer nobody knows whether this session has the lock
             raise
-        if not locked:
+        if locked:  # a mark that a crash of the database takes back is an event published twice: one fact
+            await connection.execute("SET synchronous_commit = off")
+        else:
             self._holding = None
             await self._database.workers.release(connection)
         return connection if locked else None

@@ -24,6 +24,17 @@ async def in_place(
     An error that is not `worth_it` is raised at once. `failed` hears of each failure and its number, so that
     readiness and metrics can say so while the waiting goes on.
     """
+    try:
+        return await work()  # nearly always: setting up what follows costs more than many a round of a loop
+    except Exception as error:
+        if not worth_it(error):
+            raise
+        first = [error]
+
+    async def again() -> T:
+        if first:
+            raise first.pop()  # already made: the first attempt that tenacity counts, and waits after
+        return await work()
 
     def tell(state: RetryCallState) -> None:
         if state.outcome is not None and (error := state.outcome.exception()) is not None:
@@ -35,4 +46,4 @@ async def in_place(
         before_sleep=tell,
         reraise=True,
     )
-    return await retrying(work)
+    return await retrying(again)

@@ -110,7 +110,7 @@ class Service(Generic[W]):
     purges: Mapping[str, str] = field(default_factory=dict)
     """Statement by name; each deletes at most $2 rows older than $1."""
     waits: tuple[str, ...] = ()
-    """Tables with a `next_due_at`: what a rehearsal must see empty of due rows before time moves on."""
+    """Tables with a `next_due_at`, with a condition where an index needs one: what a rehearsal asks for due rows."""
     busy: str = "SELECT false"
     """A query that says whether something is between two states: claimed, or on its way to a provider."""
 

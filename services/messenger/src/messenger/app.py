@@ -50,7 +50,7 @@ def build(settings: Settings, _clock: Clock) -> Service[Store]:
         answers={"/v1/explain": answers.explain, "/v1/parked": answers.parked, "/v1/summary": answers.summary},
         acts=(Act("/v1/parked/send", orders.send), Act("/v1/parked/settle", orders.settle)),
         purges={"stops": PURGE_STOPS},
-        waits=("ledger",),
+        waits=("ledger WHERE state = 'due'", "ledger WHERE state = 'in_doubt'"),
         busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
     )
 

@@ -20,16 +20,23 @@ async def locked(
     can never wait for each other. Nothing is returned whose lease is not ours any more. The database ends a gate
     that idles for 2 s, so that a paused process cannot block stops.
     """
-    await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '2s'")
+    # Nothing is written but locks, so there is nothing to wait for the disk for.
+    await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '2s'; SET LOCAL synchronous_commit = off")
     rows = await connection.fetch(
         """
         SELECT l.*, c.status, c.name, c.mail, c.zone, c.locale, a.facts AS stop_facts
-          FROM ledger AS l
-          JOIN contacts AS c ON c.tenant_id = l.tenant_id AND c.person_id = l.person_id
-          JOIN stops AS a ON a.tenant_id = l.tenant_id AND a.about = l.about
-         WHERE l.outreach_id = ANY($2::uuid[]) AND l.state = 'posting'
-           AND l.lease_token = $1 AND l.lease_until > clock_timestamp()
-           FOR SHARE OF l, c, a SKIP LOCKED
+          FROM (SELECT * FROM ledger
+                 WHERE state = 'posting' AND lease_token = $1 AND lease_until > clock_timestamp()
+                   AND outreach_id = ANY($2::uuid[])
+                   FOR SHARE SKIP LOCKED) AS l
+         CROSS JOIN LATERAL (SELECT status, name, mail, zone, locale
+                               FROM contacts AS p
+                              WHERE p.tenant_id = l.tenant_id AND p.person_id = l.person_id
+                                FOR SHARE SKIP LOCKED) AS c
+         CROSS JOIN LATERAL (SELECT facts
+                               FROM stops AS s
+                              WHERE s.tenant_id = l.tenant_id AND s.about = l.about
+                                FOR SHARE SKIP LOCKED) AS a
         """,
         token,
         outreach_ids,

@@ -66,10 +66,11 @@ CREATE TABLE ledger (
     PRIMARY KEY (tenant_id, outreach_id),
     UNIQUE (tenant_id, person_id, dedupe_key, channel)
 ) WITH (fillfactor = 70);
--- Serves the claims, of what is due and of what is in doubt, oldest first.
-CREATE INDEX ledger_next ON ledger (next_due_at) WHERE next_due_at IS NOT NULL;
--- Serves leases that lapse.
-CREATE INDEX ledger_posting ON ledger (lease_until) WHERE state = 'posting';
+-- Serve the claims, of what is due and of what is in doubt, oldest first.
+CREATE INDEX ledger_due ON ledger (next_due_at) WHERE state = 'due';
+CREATE INDEX ledger_in_doubt ON ledger (next_due_at) WHERE state = 'in_doubt';
+-- Serves the gate, for the few rows one sender has on their way, and leases that lapse.
+CREATE INDEX ledger_posting ON ledger (lease_token, lease_until) WHERE state = 'posting';
 -- Serves a stop, or a person's new record: the waiting rows it concerns.
 CREATE INDEX ledger_waiting_about ON ledger (tenant_id, about) WHERE state = 'due';
 CREATE INDEX ledger_waiting_person ON ledger (tenant_id, person_id) WHERE state = 'due';
