@@ -75,11 +75,12 @@ def wrong_command(words: list[str]) -> str:
     command: Any = typer.main.get_command(app)
     path: list[str] = []
     for word in words:
-        if word.startswith("-") or not hasattr(command, "commands"):
+        if word.startswith("-") or not hasattr(command, "get_command"):
             break
-        if word not in command.commands:
+        found = command.get_command(None, word)
+        if found is None:
             return f"there is no command {word!r}"
-        command = command.commands[word]
+        command = found
         path.append(word)
     options = {option for one in command.params for option in one.opts if option.startswith("-")} | {"--help"}
     for word in words:

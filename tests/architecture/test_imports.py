@@ -123,7 +123,11 @@ def impure(start: str, found: dict[str, Module]) -> Iterator[Fault]:
 @pytest.mark.parametrize("member", members(), ids=lambda member: member.package)
 def test_member_imports_no_member_it_must_not_know(member: Member) -> None:
     """ARCHITECTURE.md section 1: a service never imports another; contracts know nobody, the chassis contracts only."""
-    refuse(fault for module in modules_of(member) for fault in wall_faults(member.package, module))
+    by_name = {"duly_cli.main": "loads its own modules by a table of constants, each when its verb is asked for"}
+    refuse(
+        (fault for module in modules_of(member) for fault in wall_faults(member.package, module)),
+        by_name if member.package == "duly_cli" else {},
+    )
 
 
 @pytest.mark.parametrize("member", members(), ids=lambda member: member.package)

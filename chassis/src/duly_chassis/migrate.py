@@ -16,6 +16,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 
+from duly_chassis.plain import PlainError
 from duly_chassis.service import Entry
 from duly_contracts import topics
 
@@ -26,7 +27,7 @@ DAY_MS = 86_400_000
 COPIES_MAX = 3  # of each partition, where there are as many brokers
 
 
-class MigrationError(Exception):
+class MigrationError(PlainError):
     """The server cannot hold Duly; the text says what is wrong in plain words."""
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import aiohttp
 
+from duly_chassis.plain import PlainError
+
 ASK_DEADLINE_S = 30
 
 
-class Unanswered(Exception):
+class Unanswered(PlainError):
     """A service gave no answer, or refused; the text says which and how."""
 
 

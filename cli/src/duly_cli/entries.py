@@ -1,24 +1,33 @@
 """Which services there are: found by entry point, so that this command imports none of them by name."""
 
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
-from duly_chassis.service import Entry
+from duly_chassis.plain import PlainError
+
+if TYPE_CHECKING:  # naming services must not cost what loading one does
+    from duly_chassis.service import Entry
 
 GROUP = "duly.services"
 
 
-class UnknownService(Exception):
+class UnknownService(PlainError):
     """No installed service has this name; the text lists those that are there."""
 
 
-def every() -> tuple[Entry, ...]:
+def every() -> "tuple[Entry, ...]":
     """Return the installed services, by name."""
     return tuple(point.load() for point in sorted(entry_points(group=GROUP), key=lambda point: point.name))
 
 
-def named(name: str) -> Entry:
+def names() -> tuple[str, ...]:
+    """Return the installed services' names, without loading any."""
+    return tuple(sorted(point.name for point in entry_points(group=GROUP)))
+
+
+def named(name: str) -> "Entry":
     """Return one service; raises UnknownService."""
     for entry in every():
         if entry.name == name:
             return entry
-    raise UnknownService(f"no service is called {name!r}; there are: {', '.join(entry.name for entry in every())}")
+    raise UnknownService(f"no service is called {name!r}; there are: {', '.join(names())}")

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from duly_cli import asking
-from duly_cli.states import UpState
+from duly_cli.states import UpState, addresses
 from duly_cli.troubles import told_plainly
-from duly_cli.up import addresses
 
 EXPECTED = ("reminders", "messenger")
 """Who has a part in the story."""

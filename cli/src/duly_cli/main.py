@@ -1,23 +1,52 @@
-"""The command `duly`: every verb, one line each."""
+"""The command `duly`: every verb, one line each, loaded when it is asked for."""
+
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from duly_cli import explaining, ordering, replaying, up
+COMMANDS = {
+    "up": ("duly_cli.up", "up"),
+    "run": ("duly_cli.up", "run"),
+    "migrate": ("duly_cli.up", "migrate_all"),
+    "explain": ("duly_cli.explaining", "explain"),
+    "demo": ("duly_cli.replaying", "demo"),
+    "replay": ("duly_cli.replaying", "replay"),
+    "parked": ("duly_cli.ordering", "parked"),
+    "brakes": ("duly_cli.ordering", "brakes"),
+}
+"""Verb, and the module and name that carry it out: who asks for one does not pay for the others' imports."""
 
-app = typer.Typer(
-    name="duly",
-    help="Training gets done, the right people hear about it, and every system that must know agrees.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.command("up")(up.up)
-app.command("run")(up.run)
-app.command("migrate")(up.migrate_all)
-app.command("explain")(explaining.explain)
-app.command("demo")(replaying.demo)
-app.add_typer(replaying.replay, name="replay")
-app.add_typer(ordering.parked, name="parked")
-app.add_typer(ordering.brakes, name="brakes")
+
+class Verbs(TyperGroup):
+    """The verbs by name."""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        """Return the verbs, in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """Load one verb; None for one that is not there."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name]
+        found = getattr(import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(pretty_exceptions_enable=False)
+            single.command(cmd_name)(found)
+            found = single
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(name="duly", cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def duly() -> None:
+    """Training gets done, the right people hear about it, and every system that must know agrees."""
 
 
 if __name__ == "__main__":

@@ -10,9 +10,8 @@ import typer
 
 from duly_cli import asking
 from duly_cli.explaining import AsJson, Tenant, Token
-from duly_cli.states import UpState
+from duly_cli.states import UpState, addresses
 from duly_cli.troubles import Usage, told_plainly
-from duly_cli.up import addresses
 
 parked = typer.Typer(help="Messages whose fate nobody can know: send again, or settle.", no_args_is_help=True)
 brakes = typer.Typer(help="Held work: what holds it, and its release by a named person.", no_args_is_help=True)

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from duly_chassis.logs import configure
 from duly_chassis.loopback import is_loopback
-from duly_cli.rehearsal import oulad, session
+from duly_cli.rehearsal import oulad
 from duly_cli.rehearsal.play import Play
 from duly_cli.rehearsal.sample import sample
 from duly_cli.rehearsal.summary import Summary
@@ -79,6 +79,9 @@ def _run(play: Play, smtp: str | None, state: Path | None, until: datetime | Non
     end = until.replace(tzinfo=UTC) if until else None
     if not play.facts:
         raise Usage("there is nothing to play: no registration with a day and an assessment with a day")
+    # After the input was read: what is wrong with it must not wait for the imports of a whole house.
+    from duly_cli.rehearsal import session  # noqa: PLC0415
+
     with _folder(state) as folder, _bar(len(play.facts)) as (say, told):
         return session.run(session.Rehearsal(play, folder, smtp, end, say, told))
 

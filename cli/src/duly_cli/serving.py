@@ -12,13 +12,14 @@ import uvicorn
 from duly_chassis.clock import Clock
 from duly_chassis.host import Host
 from duly_chassis.logs import log
+from duly_chassis.plain import PlainError
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
 
 LOG = log("serving")
 
 
-class Unstarted(Exception):
+class Unstarted(PlainError):
     """A service could not start; the text names it and what it said."""
 
 

@@ -1,15 +1,20 @@
 """Where state lies when nobody says: beside the reader, in `.duly`, or where root's PostgreSQL can reach it."""
 
 import hashlib
+import json
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from duly_cli import entries
+from duly_cli.troubles import Usage
 from duly_local.account import closed_parent, server_account
 
 HERE = Path(".duly")
 ELSEWHERE = Path("/var/lib/duly")
+ADDRESSES = "services.json"
 
 
 def default_state(name: str) -> Path:
@@ -33,3 +38,15 @@ UpState = Annotated[
         show_default=".duly/up",
     ),
 ]
+
+
+def addresses(state: Path) -> dict[str, str]:
+    """Return where each service answers: DULY_<NAME>_ADDRESS, or what a running `duly up` has noted; raises Usage."""
+    noted: dict[str, str] = {}
+    if (state / ADDRESSES).exists():
+        noted = json.loads((state / ADDRESSES).read_text(encoding="utf-8"))
+    found = {name: os.environ.get(f"DULY_{name.upper()}_ADDRESS", noted.get(name)) for name in entries.names()}
+    known = {name: address for name, address in found.items() if address}
+    if not known:
+        raise Usage(f"nothing runs on {state}: start `duly up`, or set DULY_REMINDERS_ADDRESS and the like")
+    return known

@@ -10,14 +10,9 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from duly_chassis.migrate import MigrationError
+from duly_chassis.plain import PlainError
 from duly_chassis.policy_file import PolicyError
-from duly_cli.asking import Unanswered
-from duly_cli.entries import UnknownService
-from duly_cli.rehearsal.idle import NeverIdle
-from duly_cli.rehearsal.progress import OtherPlay
 from duly_cli.rehearsal.tables import OuladError
-from duly_cli.serving import Unstarted
 from duly_local.errors import LocalError
 
 FAILED, USAGE = 1, 2
@@ -25,9 +20,6 @@ FAILED, USAGE = 1, 2
 
 class Usage(Exception):
     """The command was given something it cannot take; the text says what to give instead."""
-
-
-PLAIN = (LocalError, MigrationError, NeverIdle, OtherPlay, Unanswered, UnknownService, Unstarted)
 
 
 @contextmanager
@@ -41,7 +33,7 @@ def told_plainly() -> Iterator[None]:
         _end([_setting(one) for one in error.errors(include_input=False, include_url=False)], USAGE)
     except Usage as error:
         _end([str(error)], USAGE)
-    except PLAIN as error:
+    except (LocalError, PlainError) as error:
         _end([str(error)], FAILED)
     except (asyncpg.PostgresError, KafkaError, OSError) as error:
         _end([f"{type(error).__name__}: a server went away; run the same command again to go on"], FAILED)

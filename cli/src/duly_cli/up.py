@@ -18,13 +18,12 @@ from duly_chassis.logs import configure
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
 from duly_cli import entries, serving
-from duly_cli.states import UpState
+from duly_cli.states import ADDRESSES, UpState
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.stack import Endpoints, Stack
 
 READY_S = 90
 CHECK_INTERVAL_S = 1.0
-ADDRESSES = "services.json"
 
 
 def up(state: UpState) -> None:
@@ -73,21 +72,6 @@ def migrate_all() -> None:
             raise Usage("set DULY_DATABASE_URL (a role that may create roles) and DULY_KAFKA_BOOTSTRAP")
         _migrate(database_url, typer.echo)
         asyncio.run(migrate.create_topics(bootstrap, typer.echo))
-
-
-def addresses(state: Path) -> dict[str, str]:
-    """Return where each service answers: DULY_<NAME>_ADDRESS, or what a running `duly up` has noted; raises Usage."""
-    noted: dict[str, str] = {}
-    if (state / ADDRESSES).exists():
-        noted = json.loads((state / ADDRESSES).read_text(encoding="utf-8"))
-    found = {
-        entry.name: os.environ.get(f"DULY_{entry.name.upper()}_ADDRESS", noted.get(entry.name))
-        for entry in entries.every()
-    }
-    known = {name: address for name, address in found.items() if address}
-    if not known:
-        raise Usage(f"nothing runs on {state}: start `duly up`, or set DULY_REMINDERS_ADDRESS and the like")
-    return known
 
 
 async def _up(stack: Stack, found: Endpoints, state: Path) -> None:

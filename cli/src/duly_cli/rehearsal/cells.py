@@ -55,6 +55,12 @@ class Cells:
             self.wrong.append(f"{column}: {number} is more than {DAYS_MAX} days from the start")
         return number
 
+    def some_day(self, column: str) -> int:
+        """Read a day that must be there: what was submitted was submitted on one."""
+        if not self._cells[column]:
+            self.wrong.append(f"{column}: is empty, and must be a whole number of days")
+        return self.day(column) or 0
+
     def score(self, column: str) -> float | None:
         """Read a score from 0 up; an empty cell is no score."""
         if not self._cells[column]:

@@ -13,6 +13,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from duly_chassis.plain import PlainError
 from duly_chassis.service import Service
 from duly_contracts import topics
 
@@ -21,7 +22,7 @@ STUCK_S = 180
 LOOK_DEADLINE_S = 30
 
 
-class NeverIdle(Exception):
+class NeverIdle(PlainError):
     """The services did not come to rest; the text says what was still going on."""
 
 

@@ -45,7 +45,7 @@ def _play(tables: Tables) -> Play:
     for assessment in tables.assessments:
         if assessment.due_day is not None:
             due.setdefault(assessment.presentation, []).append(assessment)
-    work = {(row.assessment, row.student): row for row in tables.submissions if row.day is not None}
+    work = {(row.assessment, row.student): row for row in tables.submissions}
     people = [_person(row, tables) for row in _first_registrations(dated)]
     assignments = [
         list(_assignment(row, assessment, work)) for row in dated for assessment in due.get(row.presentation, ())

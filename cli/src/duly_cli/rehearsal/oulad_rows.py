@@ -38,7 +38,7 @@ class Submission:
 
     assessment: str
     student: str
-    day: int | None
+    day: int
     score: float | None
 
 
@@ -142,5 +142,5 @@ SUBMISSIONS = ("id_assessment", "id_student", "date_submitted", "score")
 
 def _submission(cells: Cells) -> Submission:
     return Submission(
-        cells.id("id_assessment"), cells.id("id_student"), cells.day("date_submitted"), cells.score("score")
+        cells.id("id_assessment"), cells.id("id_student"), cells.some_day("date_submitted"), cells.score("score")
     )

@@ -45,7 +45,7 @@ class Counts(NamedTuple):
     withdrawn: int = 0
     skipped_registrations: int = 0  # without a day
     skipped_assessments: int = 0  # without a day: nothing to remind of
-    skipped_submissions: int = 0  # without a day, or about nothing that was assigned
+    skipped_submissions: int = 0  # about nothing that was assigned
 
 
 class Play(NamedTuple):

@@ -5,11 +5,12 @@ from hashlib import blake2b
 
 import asyncpg
 
+from duly_chassis.plain import PlainError
 from duly_cli.rehearsal.play import Play
 from duly_contracts.envelope import ENCODER
 
 
-class OtherPlay(Exception):
+class OtherPlay(PlainError):
     """The state folder holds another play; the text says so in plain words."""
 
 

@@ -1,5 +1,6 @@
 """A request becomes a letter: words chosen, filled in and encoded. No clock, no network; the same in, the same out."""
 
+import re
 from binascii import b2a_qp
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +12,13 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from jinja2 import TemplateError
+from markupsafe import escape
 
 from messenger.addresses import Mailbox, checked_address
 from messenger.channel import Letter, message_id
 from messenger.headers import clean, mailbox_header, shortened, text_header
 from messenger.moments import days_between, instant_of, locale_of, spoken
-from messenger.templates import Catalogue, load_templates, wording_for
+from messenger.templates import NAME_MARK, Catalogue, Wording, load_templates, wording_for
 from messenger.unsendable import BadValue, MissingValue, TooLarge, Unsendable
 
 BODY_BYTES_MAX = 256 * 1024
@@ -27,6 +29,8 @@ LINK_CHARACTERS_MAX = 2_000
 FROM_DUE_AT = frozenset({"due_day", "due_time", "due_utc", "zone_known", "days_left"})
 DERIVED = FROM_DUE_AT | {"short_title", "name", "link", "subject"}  # never taken from a request as they are
 UNSAFE_IN_LINK = frozenset("\"'<>\\^`{|}")
+NAMED_LINES = re.compile(rf"([^\n]*{NAME_MARK}[^\n]*\n)")
+DRAFTS_MAX = 256  # of some 8 kB: few trainings, deadlines, zones and locales are shared by many people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,47 +68,107 @@ class MailWriter:
         to = request.recipient
         address = checked_address(to.mail)
         wording = wording_for(self._catalogue, request.message, locale_of(to.locale).language)
-        words = _words(request, wording.needs)
-        try:
-            subject = shortened(clean(wording.subject.render(words)), SUBJECT_CHARACTERS_MAX)
-            words["subject"] = subject
-            text, html = wording.text.render(words), wording.html.render(words)
-        except TemplateError:  # a fault of the wording: seen at once, and still no other message's fault
-            raise Unsendable("template_failed") from None
+        name = shortened(clean(to.name), NAME_CHARACTERS_MAX)
+        draft = _draft(
+            wording,
+            tuple(request.values.items()),
+            to.zone,
+            to.locale,
+            _days_left(request),
+            NAME_MARK if name and wording.name_apart else name,
+        )
         before, between, after = wording.frame
         headers = (
             _sender_header(request.sender),
             mailbox_header("To", Mailbox(to.name, address)),
-            _subject_header(subject),
+            draft.subject,
             _date_header(request.now.replace(microsecond=0)),
             _own_headers(request),
         )
+        text, html = draft.text.named(name), draft.html.named(str(escape(name)))
         return Letter(
             outreach_id=request.outreach_id,
             sender=request.sender.address,
             recipient=address,
             wording=wording.version,
-            content=b"".join((*headers, before, _body(text), between, _body(html), after)),
+            content=b"".join((*headers, before, text, between, html, after)),
         )
 
 
-def _words(request: MailRequest, needs: frozenset[str]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A rendered body, encoded but for the lines that show the name: those are text, with a mark in its place."""
+
+    pieces: tuple[bytes | str, ...]
+    size: int  # bytes before the encoding
+    marks: int
+
+    @classmethod
+    def of(cls, text: str) -> "Body":
+        """Encode what is the same for everybody; each line is encoded for itself, so they may be taken apart."""
+        parts = NAMED_LINES.split(text) if text.endswith("\n") else [text]
+        pieces = tuple(part if NAME_MARK in part else b2a_qp(_on_the_wire(part)) for part in parts)
+        return cls(pieces, len(_on_the_wire(text)), text.count(NAME_MARK))
+
+    def named(self, name: str) -> bytes:
+        """Put the name in, which is escaped as the body demands; raises TooLarge."""
+        if self.size + self.marks * (len(_on_the_wire(name)) - 1) > BODY_BYTES_MAX:
+            raise TooLarge
+        return b"".join(
+            piece if isinstance(piece, bytes) else b2a_qp(_on_the_wire(piece.replace(NAME_MARK, name)))
+            for piece in self.pieces
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All of a letter that people with the same training, deadline, zone and locale have in common."""
+
+    subject: bytes
+    text: Body
+    html: Body
+
+
+@lru_cache(maxsize=DRAFTS_MAX)
+def _draft(
+    wording: Wording,
+    values: tuple[tuple[str, str], ...],
+    zone: str | None,
+    locale: str | None,
+    days_left: int | None,
+    name: str,
+) -> Draft:
+    """Render a wording from all it may depend on; the name may be the mark in its place."""
+    words = _words(wording.needs, dict(values), zone, locale) | {"days_left": days_left, "name": name}
+    try:
+        subject = shortened(clean(wording.subject.render(words)), SUBJECT_CHARACTERS_MAX)
+        words["subject"] = subject
+        text, html = wording.text.render(words), wording.html.render(words)
+    except TemplateError:  # a fault of the wording: seen at once, and still no other message's fault
+        raise Unsendable("template_failed") from None
+    return Draft(text_header("Subject", subject), Body.of(text), Body.of(html))
+
+
+def _days_left(request: MailRequest) -> int | None:
+    due_at = request.values.get("due_at", "")
+    return days_between(request.now, instant_of("due_at", due_at), request.recipient.zone) if due_at else None
+
+
+def _words(
+    needs: frozenset[str], values: Mapping[str, str], zone: str | None, locale: str | None
+) -> dict[str, Any]:
     """Collect what the templates may say: the request's own values, cleaned, and what is derived from them."""
-    to, values = request.recipient, request.values
     words: dict[str, Any] = {name: clean(values.get(name, "")) for name in needs - DERIVED}
     due_at = values.get("due_at", "")
     if due_at:
-        instant = instant_of("due_at", due_at)
-        due = spoken(instant, to.zone, to.locale)
+        due = spoken(instant_of("due_at", due_at), zone, locale)
         words |= {"due_day": due.day, "due_time": due.time, "due_utc": due.utc, "zone_known": due.zone_known}
-        words["days_left"] = days_between(request.now, instant, to.zone)
     elif needs & FROM_DUE_AT:
         raise MissingValue("due_at")
     for name in sorted(needs - DERIVED):
         if not words[name]:
             raise MissingValue(name)
     words["short_title"] = shortened(words.get("training_title", ""), TITLE_IN_SUBJECT_CHARACTERS_MAX)
-    words["name"] = shortened(clean(to.name), NAME_CHARACTERS_MAX)
     words["link"] = _checked_link(values.get("link", ""))
     return words
 
@@ -137,22 +201,13 @@ def _own_headers(request: MailRequest) -> bytes:
     )
 
 
-def _body(text: str) -> bytes:
-    encoded = text.replace("\n", "\r\n").encode(errors="replace")
-    if len(encoded) > BODY_BYTES_MAX:
-        raise TooLarge
-    return b2a_qp(encoded)
+def _on_the_wire(text: str) -> bytes:
+    return text.replace("\n", "\r\n").encode(errors="replace")
 
 
 @lru_cache(maxsize=64)
 def _sender_header(sender: Mailbox) -> bytes:
     return mailbox_header("From", sender)
-
-
-@lru_cache(maxsize=4_096)
-def _subject_header(subject: str) -> bytes:
-    """Encode a subject once: many people are reminded of the same training on the same day."""
-    return text_header("Subject", subject)
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,10 @@ from aiosmtplib import SMTP
 from duly_chassis.loopback import is_loopback
 from messenger.smtp_answers import FAILED, Unreachable, failure
 from messenger.smtp_connection import Connection
+from messenger.smtp_replies import Replies
 from messenger.smtp_settings import SmtpSettings
+
+EXTENSIONS = ("pipelining", "smtputf8")  # those that change what we say
 
 
 async def connect(settings: SmtpSettings, tls: ssl.SSLContext | None) -> Connection:
@@ -59,9 +62,10 @@ async def _introduce(client: SMTP, settings: SmtpSettings) -> None:
 
 
 def _held(client: SMTP, settings: SmtpSettings) -> Connection:
-    if client.protocol is None:  # it hung up after its last word
+    if client.protocol is None or not isinstance(client.transport, asyncio.Transport):  # it hung up after its last word
         raise Unreachable("connection_lost")
-    return Connection(client, client.protocol, settings)
+    extensions = frozenset(name for name in EXTENSIONS if client.supports_extension(name))
+    return Connection(Replies(client.protocol, client.transport), extensions, settings)
 
 
 async def _reach(settings: SmtpSettings) -> socket.socket:

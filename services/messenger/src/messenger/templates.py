@@ -8,13 +8,14 @@ from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from jinja2 import StrictUndefined, Template, meta
+from jinja2 import StrictUndefined, Template, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from messenger.unsendable import UnknownTemplate
 
 LANGUAGE = "en"  # what is spoken where the recipient's language has no wording
 TEXT_MARK, HTML_MARK = "@@text@@", "@@html@@"
+NAME, NAME_MARK = "name", "\x1a"  # the mark stands for a name; a control, so that no cleaned value can hold it
 BOUNDARY = "=_duly"  # quoted-printable never holds "=_", so no body can hold it
 
 
@@ -27,6 +28,7 @@ class Wording:
     html: Template
     needs: frozenset[str]  # every name that the three ask for
     frame: tuple[bytes, bytes, bytes]
+    name_apart: bool  # the name is shown and nothing else, so that all around it is the same for many people
     version: str  # changes with every letter of the wording: which text did she get?
 
 
@@ -56,14 +58,32 @@ def _wording(folder: Traversable) -> Wording:
     sources = [(folder / name).read_text("utf-8") for name in ("subject.txt", "body.txt", "body.html")]
     plain, marked_up = _environment(autoescape=False), _environment(autoescape=True)
     subject, text, html = sources
+    trees = [plain.parse(source) for source in sources]
     return Wording(
         subject=plain.from_string(subject.strip()),
         text=plain.from_string(text),
         html=marked_up.from_string(html),
-        needs=frozenset().union(*(meta.find_undeclared_variables(plain.parse(source)) for source in sources)),
+        needs=frozenset().union(*(meta.find_undeclared_variables(tree) for tree in trees)),
         frame=_frame(folder.name),
+        name_apart=not _asks(trees[0]) and all(merely_shown(tree) for tree in trees),
         version=sha256("\0".join(sources).encode()).hexdigest()[:12],
     )
+
+
+def merely_shown(node: nodes.Node) -> bool:
+    """Tell whether a wording only shows the name, as `{{ name }}`, and asks whether there is one: `{% if name %}`."""
+    for child in node.iter_child_nodes():
+        if isinstance(child, nodes.Output | nodes.If):
+            fits = merely_shown(child)
+        else:
+            fits = isinstance(child, nodes.Name) or not _asks(child)
+        if not fits:
+            return False
+    return True
+
+
+def _asks(node: nodes.Node) -> bool:
+    return any(found.name == NAME for found in node.find_all(nodes.Name))
 
 
 def _environment(*, autoescape: bool) -> ImmutableSandboxedEnvironment:
