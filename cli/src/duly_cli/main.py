@@ -32,11 +32,12 @@ class Verbs(TyperGroup):
             return None
         module, attribute = COMMANDS[cmd_name]
         found = getattr(import_module(module), attribute)
-        if not isinstance(found, typer.Typer):
+        if isinstance(found, typer.Typer):
+            command: Any = typer.main.get_group(found)  # get_command would fold a group of one into its only verb
+        else:
             single = typer.Typer(pretty_exceptions_enable=False)
             single.command(cmd_name)(found)
-            found = single
-        command = typer.main.get_command(found)
+            command = typer.main.get_command(single)
         command.name = cmd_name
         return command
 
