@@ -69,9 +69,12 @@ def one_who_hears(person_id: str, assignment_id: str) -> list[Event]:
 
 
 def one_who_is_done(person_id: str, assignment_id: str) -> list[Event]:
-    """Return the same for somebody who has finished in time."""
+    """Return the same for somebody who has finished in time.
+
+    The completion goes first: written last, it could be read a moment after the reminder was decided on.
+    """
     now = datetime.now(UTC)
-    return [*one_who_hears(person_id, assignment_id), completed(person_id, assignment_id, now)]
+    return [completed(person_id, assignment_id, now), *one_who_hears(person_id, assignment_id)]
 
 
 async def publish(bootstrap: str, *facts: Event) -> None:

@@ -39,7 +39,10 @@ def explain(
 
 
 async def _ask(where: dict[str, str], query: dict[str, str], token: str | None) -> dict[str, Any]:
-    return {name: await _part(name, address, query, token) for name, address in sorted(where.items())}
+    story = {name: await _part(name, address, query, token) for name, address in sorted(where.items())}
+    if all("unanswered" in part for part in story.values()):
+        raise asking.Unanswered("; ".join(part["unanswered"] for part in story.values()))
+    return story
 
 
 async def _part(name: str, address: str, query: dict[str, str], token: str | None) -> Any:

@@ -11,6 +11,7 @@ Act = bytes | Literal["cut", "silence", "drip"]
 """What to do instead of an ordinary reply: say these bytes, hang up, say nothing, say a byte now and then."""
 
 OK = b"250 2.0.0 fine\r\n"
+PIPELINING = b"250-scripted\r\n250-PIPELINING\r\n250 HELP\r\n"
 ORDINARY: dict[str, Act] = {
     "CONNECT": b"220 scripted\r\n",
     "EHLO": b"250-scripted\r\n250-8BITMIME\r\n250 HELP\r\n",
@@ -89,7 +90,7 @@ class ScriptedSmtp:
             elif word == "STARTTLS" and "HANDSHAKE" in self.script:
                 await reader.read(1)
                 await self.perform(self.act("HANDSHAKE"), writer)
-            said_354 = isinstance(act, bytes) and act.startswith(b"354")
+            said_354 = isinstance(act, bytes) and any(line.startswith(b"354") for line in act.splitlines())
             if word == "DATA" and said_354 and not await self._hear_body(reader, writer):
                 return
 

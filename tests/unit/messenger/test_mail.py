@@ -17,12 +17,15 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from babel import Locale
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from messenger.addresses import Mailbox
 from messenger.channel import Letter
 from messenger.mail import MailRequest, MailWriter, Recipient
 from messenger.moments import zone_name
-from messenger.templates import load_templates
+from messenger.templates import load_templates, merely_shown
 from messenger.unsendable import AddressRefused, BadValue, MissingValue, TooLarge, UnknownTemplate, Unsendable
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -334,6 +337,56 @@ def test_message_is_refused_when_it_would_be_larger_than_256_kilobytes() -> None
     assert len(with_html("x" * 256 * 1024).write(a_request()).content) > 256 * 1024
     with pytest.raises(TooLarge):
         with_html("x" * (256 * 1024 + 1)).write(a_request())
+
+
+RENDERED_WHOLE = MailWriter({key: replace(one, name_apart=False) for key, one in load_templates().items()})
+
+
+@given(st.text(max_size=120), st.text(max_size=120))
+def test_letter_has_the_same_bytes_whether_the_name_is_rendered_or_put_in_afterwards(name: str, title: str) -> None:
+    """What people have in common is rendered once; no name and no title may show that."""
+    request = a_request(replace(ANN, name=name), training_title=f"x {title}")
+
+    assert RENDERED_WHOLE.write(request) == WRITER.write(request)
+
+
+def test_letters_of_two_people_differ_by_what_is_theirs_alone() -> None:
+    ann, bob = (WRITER.write(a_request(replace(ANN, name=name))).content for name in ("Ann", "Bob"))
+
+    assert ann != bob
+    assert ann.replace(b"Ann", b"Bob") == bob
+
+
+def test_message_is_refused_when_only_the_name_makes_it_larger_than_256_kilobytes() -> None:
+    writer = with_html("x" * (256 * 1024 - 11) + "{{ name }}\n")
+
+    assert writer.write(a_request(replace(ANN, name="Ann <3")))
+    with pytest.raises(TooLarge):
+        writer.write(a_request(replace(ANN, name="Ann <3 Bob")))
+
+
+@pytest.mark.parametrize(
+    ("source", "merely"),
+    [
+        ("Hello {{ name }}!", True),
+        ("{% if name %} {{ name }}{% elif name %}{{ link }}{% else %}{{ name }}{% endif %}", True),
+        ("{{ name|upper }}", False),
+        ("{{ name ~ '!' }}", False),
+        ("{{ 'x' if name else 'y' }}", False),
+        ("{% if name == 'Ann' %}x{% endif %}", False),
+        ("{% if not name %}{{ name|length }}{% endif %}", False),
+        ("{% filter upper %}{{ name }}{% endfilter %}", False),
+        ("{% set shown %}{{ name }}{% endset %}{{ shown|upper }}", False),
+        ("{% for letter in name %}{{ letter }}{% endfor %}", False),
+    ],
+)
+def test_name_is_put_in_afterwards_only_where_a_wording_merely_shows_it(source: str, merely: bool) -> None:
+    assert merely_shown(ImmutableSandboxedEnvironment().parse(source)) is merely
+
+
+def test_shipped_wordings_merely_show_the_name() -> None:
+    """Otherwise each letter costs three renderings."""
+    assert all(wording.name_apart for wording in load_templates().values())
 
 
 def test_subject_is_cut_with_an_ellipsis_and_keeps_its_date_when_the_title_is_long() -> None:

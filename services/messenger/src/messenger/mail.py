@@ -154,9 +154,7 @@ def _days_left(request: MailRequest) -> int | None:
     return days_between(request.now, instant_of("due_at", due_at), request.recipient.zone) if due_at else None
 
 
-def _words(
-    needs: frozenset[str], values: Mapping[str, str], zone: str | None, locale: str | None
-) -> dict[str, Any]:
+def _words(needs: frozenset[str], values: Mapping[str, str], zone: str | None, locale: str | None) -> dict[str, Any]:
     """Collect what the templates may say: the request's own values, cleaned, and what is derived from them."""
     words: dict[str, Any] = {name: clean(values.get(name, "")) for name in needs - DERIVED}
     due_at = values.get("due_at", "")

@@ -59,8 +59,7 @@ class SmtpChannel:
                     ready = await self._ready(preparing)
                     if ready:
                         await _pass_gate(ready, gate)
-                    for flight in ready:
-                        tasks.create_task(self._finish(flight))
+                        tasks.create_task(self._finish(ready))
         finally:
             for flight in flights:  # only after a cancellation is anything left: hang up, the row says the rest
                 if flight.connection is not None:
@@ -86,14 +85,15 @@ class SmtpChannel:
         flights = [preparing.pop(task) for task in list(preparing) if task in done]
         return [flight for flight in flights if flight.answer is None]
 
-    async def _finish(self, flight: Flight) -> None:
-        """Hear the answer to a body that was written; after a 354 without one only hanging up is left."""
-        if flight.connection is not None:
-            if flight.answer is None:
-                flight.answer = await flight.connection.answer(flight.letter)
-            else:
-                flight.connection.abort()
-        self._land(flight)
+    async def _finish(self, written: Sequence[Flight]) -> None:
+        """Hear the answers to bodies that were written; after a 354 without one only hanging up is left."""
+        for flight in written:  # all answer side by side, so hearing them one by one waits for the slowest only
+            if flight.connection is not None:
+                if flight.answer is None:
+                    flight.answer = await flight.connection.answer(flight.letter)
+                else:
+                    flight.connection.abort()
+            self._land(flight)
 
     def _land(self, flight: Flight) -> None:
         if flight.connection is not None:

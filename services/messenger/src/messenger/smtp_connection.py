@@ -40,7 +40,7 @@ class Connection:
         self._settings = settings
         self._mails = 0
         self._sound = True  # false: we no longer know what the server's next word answers
-        self._used_at = monotonic()
+        self._used_at = self._begun_at = monotonic()
 
     @property
     def usable(self) -> bool:
@@ -84,6 +84,7 @@ class Connection:
                 pass
             else:
                 self._mails += 1
+                self._begun_at = monotonic()
                 return None
         self._sound = False
         return RefusedForNow("connection_lost")
@@ -97,7 +98,7 @@ class Connection:
     async def answer(self, letter: Letter) -> Answer:
         """Await what the server says to the final dot. From here on silence is doubt."""
         try:
-            reply = await self._replies.reply(self._settings.timeout_s)
+            reply = await self._replies.reply(self._begun_at + self._settings.timeout_s - monotonic())
         except FAILED as error:
             self._sound = False
             return InDoubt(*failure(error))
