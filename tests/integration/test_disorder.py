@@ -160,7 +160,7 @@ async def test_completion_before_its_request_silences_it(messengers: Bench) -> N
     ended = await sent(messengers, ["person", "completed", "requested"])
 
     assert ended["letters"] == []
-    assert ended["ledger"] == ["a1 suppressed 0 training_completed"]
+    assert ended["ledger"] == ["a1 suppressed 0 completed"]
 
 
 async def test_withdrawal_before_its_request_silences_it(messengers: Bench) -> None:
@@ -168,7 +168,7 @@ async def test_withdrawal_before_its_request_silences_it(messengers: Bench) -> N
     ended = await sent(messengers, ["person", "taken back", "requested"])
 
     assert ended["letters"] == []
-    assert ended["ledger"] == ["a1 suppressed 0 outreach_withdrawn"]
+    assert ended["ledger"] == ["a1 suppressed 0 taken_back"]
 
 
 async def test_departure_before_the_assignment_leaves_a_reason_for_each_step(reminding: Bench) -> None:
@@ -221,6 +221,6 @@ async def test_changed_due_date_is_told_anew_and_takes_the_old_telling_back(
     messengers.clock.move_to(MOMENT + timedelta(days=20))
     await sender(messengers.context(), box).step()
     assert await messengers.column("SELECT state || ' ' || reason FROM ledger ORDER BY not_before") == [
-        "suppressed training_due_changed",
+        "suppressed due_changed",
         "sent accepted",
     ]

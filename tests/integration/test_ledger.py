@@ -44,10 +44,10 @@ def departed() -> Any:
 
 
 STOPS = {
-    "completed": (lambda: completed("a1"), "suppressed training_completed"),
-    "due changed": (lambda: due_changed("a1", DUE), "suppressed training_due_changed"),
+    "completed": (lambda: completed("a1"), "suppressed completed"),
+    "due changed": (lambda: due_changed("a1", DUE), "suppressed due_changed"),
     "departed": (departed, "suppressed person_departed"),
-    "withdrawn": (lambda: taken_back(OUTREACH), "suppressed outreach_withdrawn"),
+    "withdrawn": (lambda: taken_back(OUTREACH), "suppressed taken_back"),
 }
 
 

@@ -16,7 +16,7 @@ from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
 from duly_chassis.service import Entry
-from duly_chassis.settings import ServiceSettings
+from duly_chassis.settings import SHARED_PREFIX, ServiceSettings
 from duly_cli import entries, serving
 from duly_cli.states import ADDRESSES, UpState
 from duly_cli.troubles import Usage, told_plainly
@@ -34,7 +34,7 @@ def up(state: UpState) -> None:
     with told_plainly():
         configure("warning")
         state.mkdir(parents=True, exist_ok=True)
-        existing = {name: os.environ.get(f"DULY_{name}") for name in ("KAFKA_BOOTSTRAP", "DATABASE_URL", "SMTP_URL")}
+        existing = {name: shared(name) for name in ("KAFKA_BOOTSTRAP", "DATABASE_URL", "SMTP_URL")}
         stack = Stack(
             state.resolve(),
             kafka=existing["KAFKA_BOOTSTRAP"] is None,
@@ -67,7 +67,7 @@ def migrate_all() -> None:
     """Bring schemas, roles and topics of the servers in the environment to this release."""
     with told_plainly():
         configure("warning")
-        database_url, bootstrap = os.environ.get("DULY_DATABASE_URL"), os.environ.get("DULY_KAFKA_BOOTSTRAP")
+        database_url, bootstrap = shared("DATABASE_URL"), shared("KAFKA_BOOTSTRAP")
         if not database_url or not bootstrap:
             raise Usage("set DULY_DATABASE_URL (a role that may create roles) and DULY_KAFKA_BOOTSTRAP")
         _migrate(database_url, typer.echo)
@@ -103,15 +103,28 @@ def _settings(entry: Entry, values: Mapping[str, Any]) -> ServiceSettings:
 
 
 def _own(entry: Entry, found: Endpoints, state: Path) -> dict[str, Any]:
+    """Tell a service where this machine's servers are, except where a variable of its own says otherwise."""
     values: dict[str, Any] = {
         "database_url": found.database_url,
         "kafka_bootstrap": found.kafka_bootstrap,
+        "smtp_url": found.smtp_url,
         "instance_id": f"up-{entry.name}-{state.resolve().name}",
         "log_level": "warning",
     }
-    if "smtp_url" in entry.settings.model_fields:
-        values["smtp_url"] = found.smtp_url
-    return values
+    own = f"{SHARED_PREFIX}{entry.name.upper()}_"
+    said = {name for name in values if {f"{own}{name.upper()}", f"{own}{name.upper()}_FILE"} & os.environ.keys()}
+    return {name: value for name, value in values.items() if name in entry.settings.model_fields and name not in said}
+
+
+def shared(name: str) -> str | None:
+    """Read a variable that all services share, from the environment or the file it names; raises Usage."""
+    path = os.environ.get(f"{SHARED_PREFIX}{name}_FILE")
+    if path is None:
+        return os.environ.get(f"{SHARED_PREFIX}{name}")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Usage(f"{SHARED_PREFIX}{name}_FILE: cannot read the file it names ({error.strerror})") from None
 
 
 async def _run(

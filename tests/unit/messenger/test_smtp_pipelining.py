@@ -1,13 +1,16 @@
 """SMTP with PIPELINING (RFC 2920): three commands in one packet, and every way in which their replies may come."""
 
 import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from itertools import product
+from uuid import UUID
 
 import pytest
 from aiosmtplib import SMTPResponseException, SMTPServerDisconnected
 from aiosmtplib.protocol import SMTPProtocol
 
-from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow
+from messenger.channel import Accepted, Answer, InDoubt, Letter, RefusedForGood, RefusedForNow
 from messenger.smtp import SmtpChannel
 from messenger.smtp_replies import Replies
 from tests.unit.messenger.scripted_smtp import PIPELINING, Act, scripted_smtp
@@ -123,6 +126,34 @@ async def test_each_reply_is_taken_for_its_own_command_when_all_come_in_one_pack
     assert len(smtp.bodies) == isinstance(answer, Accepted)
 
 
+async def test_body_is_not_written_when_the_server_spoke_between_its_354_and_the_body() -> None:
+    """Its word would be taken for the answer to a body that it has not heard."""
+    async with scripted_smtp(OFFERED) as smtp:
+
+        @asynccontextmanager
+        async def gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
+            smtp.writers[0].write(b"250 taken\r\n")
+            await smtp.writers[0].drain()
+            for _ in range(3):  # the client lives on the same loop: let it hear
+                await asyncio.sleep(0)
+            yield {letter.outreach_id for letter in letters}
+
+        channel = SmtpChannel(settings_for(smtp))
+        answers = await channel.deliver([a_letter()], gate)
+        await smtp.all_hung_up()
+        await channel.close()
+
+    assert isinstance(answers[0], RefusedForNow)
+    assert (smtp.bodies, smtp.scraps) == ([], [b""])
+
+
+async def test_nothing_is_said_when_the_server_spoke_out_of_turn_before_the_first_letter() -> None:
+    answer, smtp = await deliver({"EHLO": PIPELINING + b"250 and more\r\n"})
+
+    assert answer == RefusedForNow("unexpected_reply")
+    assert smtp.events == ["EHLO"]
+
+
 async def test_connection_is_not_used_again_when_the_server_spoke_while_nothing_was_asked() -> None:
     async with scripted_smtp(OFFERED | {"BODY": [b"250 ok\r\n", b"250 ok\r\n"]}) as smtp:
         channel = SmtpChannel(settings_for(smtp, connections=1))
@@ -212,3 +243,4 @@ async def test_words_out_of_turn_are_noticed_and_bounded() -> None:
 
     assert not replies.quiet
     assert len(replies._buffer) < 40_000
+    assert not replies._heard

@@ -104,8 +104,13 @@ def forbidden(outreach: Outreach, contact: Contact | None, stops: Stops, now: da
 
 
 def reason_of(fact_type: str) -> str:
-    """Turn the ending fact's type into a reason code: duly.training.completed.v1 becomes training_completed."""
-    return "_".join(fact_type.split(".")[1:-1]).replace("-", "_")
+    """Turn the ending fact's type into the reason code every service uses: duly.training.completed.v1 is completed.
+
+    A message that was taken back by who asked for it is no withdrawn training: it has a code of its own.
+    """
+    if fact_type == OutreachWithdrawnV1.type:
+        return "taken_back"
+    return fact_type.split(".")[-2].replace("-", "_")
 
 
 def settled(outreach: Outreach, answer: Answer, doubt_wait: timedelta, now: datetime) -> Change:
