@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from duly_chassis import migrate
 from duly_local.stack import Endpoints, Stack
 from tests.support import databases
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A runner that was started in the background ignores Ctrl-C, and so would every program that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
