@@ -22,6 +22,18 @@ from duly_chassis.loopback import is_loopback
 SHARED_PREFIX = "DULY_"
 
 
+def from_file(variable: str) -> str | None:
+    """Read the file that `<variable>_FILE` names, or return None; raises ValueError with that name, never a value."""
+    name = f"{variable}_FILE"
+    path = os.environ.get(name)
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"{name}: cannot read the file it names ({error.strerror})") from None
+
+
 class FileSource(PydanticBaseSettingsSource):
     """Values that lie in files named by `<PREFIX><SETTING>_FILE`, as orchestrators mount secrets."""
 
@@ -30,15 +42,8 @@ class FileSource(PydanticBaseSettingsSource):
         self._prefix = prefix
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - the base names both
-        """Read the named file; raises ValueError with the setting's name when it cannot be read."""
-        name = f"{self._prefix}{field_name.upper()}_FILE"
-        path = os.environ.get(name)
-        if path is None:
-            return None, field_name, False
-        try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-        except OSError as error:
-            raise ValueError(f"{name}: cannot read the file it names ({error.strerror})") from None
+        """Read the file that is named for this setting, if one is; raises ValueError."""
+        return from_file(f"{self._prefix}{field_name.upper()}"), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Return what the files hold."""

@@ -16,7 +16,7 @@ from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
 from duly_chassis.service import Entry
-from duly_chassis.settings import SHARED_PREFIX, ServiceSettings
+from duly_chassis.settings import SHARED_PREFIX, ServiceSettings, from_file
 from duly_cli import entries, serving
 from duly_cli.states import ADDRESSES, UpState
 from duly_cli.troubles import Usage, told_plainly
@@ -117,14 +117,12 @@ def _own(entry: Entry, found: Endpoints, state: Path) -> dict[str, Any]:
 
 
 def shared(name: str) -> str | None:
-    """Read a variable that all services share, from the environment or the file it names; raises Usage."""
-    path = os.environ.get(f"{SHARED_PREFIX}{name}_FILE")
-    if path is None:
-        return os.environ.get(f"{SHARED_PREFIX}{name}")
+    """Read a variable that all services share as their settings do: itself first, then its file; raises Usage."""
+    variable = f"{SHARED_PREFIX}{name}"
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise Usage(f"{SHARED_PREFIX}{name}_FILE: cannot read the file it names ({error.strerror})") from None
+        return os.environ.get(variable) or from_file(variable)
+    except ValueError as error:
+        raise Usage(str(error)) from None
 
 
 async def _run(
