@@ -36,6 +36,7 @@ check: setup ## Lint, types, boundaries, schemas, docs
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m duly_contracts.schema --check
+	$(BIN)/python -m duly_cli.pages --check docs
 	$(BIN)/python -m reminders.policy --check policies/reminders.yaml
 	$(BIN)/pytest -q tests/architecture tests/contracts
 
@@ -51,8 +52,9 @@ faults: setup ## Kill everything ten times while the mail server lies, and check
 bench: setup ## Measure, as ratios in one run
 	$(BIN)/python -m benchmarks
 
-contracts: setup ## Write the schemas of new events; a released one is never changed
+contracts: setup ## Write the schemas of new events, never a released one's, and the pages of docs/ made from code
 	$(BIN)/python -m duly_contracts.schema --write
+	$(BIN)/python -m duly_cli.pages --write docs
 
 golden: setup ## Record the golden mails again; read the diff as prose
 	DULY_GOLDEN=1 $(BIN)/pytest -q tests/unit/messenger

@@ -8,7 +8,11 @@ from pathlib import Path
 from tests.architecture.source import ROOT, Fault, Module, around, called, modules, refuse, sample, shown, walk
 
 KINDS = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".txt", ".html", ".sh", ".lock", ".ini", ".cfg", ""}
-LEFT_OUT = {"uv.lock": "names the registry that every package came from", "LICENSE": "somebody else's text"}
+LEFT_OUT = {
+    "uv.lock": "names the registry that every package came from",
+    "LICENSE": "somebody else's text",
+    ".git": "in a second work tree a file of git's own",
+}
 SKIPPED_FOLDERS = {"node_modules", "__pycache__", "dist", "build"}
 
 MACHINE_PATH = re.compile(r"(?<![\w.<{}/-])/(work|home|Users|root)/\w|(?<![\w.])/tmp/\w|[A-Z]:\\Users")

@@ -35,10 +35,7 @@ NO_CONSUMER_YET = {
     "duly.decisions.withheld.v1": "records will keep decisions; until then `duly explain` asks reminders",
 }
 NO_CONSUMER_OF_TOPIC = {"duly.decisions": "records will keep decisions; until then `duly explain` asks reminders"}
-OWN_SETTINGS: dict[str, dict[str, Any]] = {
-    "messenger": {"smtp_url": "smtp://127.0.0.1:2525"},
-    "reminders": {"policy_file": ROOT / "policies" / "reminders.yaml"},
-}
+OWN_SETTINGS: dict[str, dict[str, Any]] = {"reminders": {"policy_file": ROOT / "policies" / "reminders.yaml"}}
 CREATE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\)", re.DOTALL | re.MULTILINE)
 
 
@@ -47,11 +44,7 @@ def built() -> dict[str, tuple[Service[Any], ServiceSettings]]:
     """Build every installed service, as `duly up` does, without opening anything."""
     found = {}
     for entry in entries.every():
-        settings = entry.settings(
-            database_url="postgresql://nobody@127.0.0.1:1/none",
-            kafka_bootstrap="127.0.0.1:1",
-            **OWN_SETTINGS.get(entry.name, {}),
-        )
+        settings = entry.settings.sample(**OWN_SETTINGS.get(entry.name, {}))
         found[entry.name] = entry.build(settings, SystemClock()), settings
     return found
 

@@ -82,3 +82,14 @@ async def test_metrics_and_strangers_paths_are_answered(toy_settings: ToySetting
         assert await status(running.address, "/v1/brakes") == 200
         assert await http.post(running.address, "/v1/brakes", {}) == (405, {"error": "method_not_allowed"})
         assert await http.get(running.address, "/v1/happened") == (400, {"error": "needs_tenant"})
+
+
+async def test_docs_of_a_running_service_come_from_itself_alone(toy_settings: ToySettings, outside: Outside) -> None:
+    """SECURITY 15: the page of what it hears and tells is served without any other host."""
+    assert await outside.happened() == []
+    async with hosted(toy_settings) as running:
+        found, document = await http.get(running.address, "/asyncapi.json")
+        page = await http.text(running.address, "/docs")
+
+    assert (found, document["asyncapi"]) == (200, "3.0.0")
+    assert page.startswith("<!doctype html>")

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any
 
 from prometheus_client import generate_latest
 
-from duly_chassis import brakes, outbox, web
+from duly_chassis import asyncapi, asyncapi_page, brakes, outbox, web
 from duly_chassis.clock import Clock
 from duly_chassis.database import Database
 from duly_chassis.health import Finding, Health
@@ -15,6 +16,12 @@ from duly_chassis.service import Act, Answer, Service
 from duly_chassis.settings import ServiceSettings
 
 METRICS_TYPE = b"text/plain; version=0.0.4"
+RELEASE = version("duly-chassis")
+PAGE_HEADERS = (
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""The page is one file: no script, no other host, in no other page."""
 
 
 class Routes:
@@ -44,6 +51,8 @@ class Routes:
             ("/health/live", web.guarded("GET", None, self._live)),
             ("/health/ready", web.guarded("GET", None, self._ready)),
             ("/metrics", self._scrape),
+            ("/asyncapi.json", web.guarded("GET", None, self._asyncapi)),
+            ("/docs", self._page),
             *((path, web.guarded("GET", self._token, self._answering(one))) for path, one in self._answers()),
             *((act.path, web.guarded("POST", self._token, self._acting(act))) for act in self._service.acts),
             ("/v1/brakes", web.guarded("GET", self._token, self._brakes)),
@@ -62,6 +71,13 @@ class Routes:
     async def _scrape(self, _scope: web.Scope, _receive: web.Receive, send: web.Send) -> None:
         self._health.live()  # sets the age of each heartbeat
         await web.respond(send, HTTPStatus.OK, generate_latest(self._metrics.registry), METRICS_TYPE)
+
+    async def _asyncapi(self, _scope: web.Scope, _receive: web.Receive) -> object:
+        return asyncapi.document(self._service, RELEASE)
+
+    async def _page(self, _scope: web.Scope, _receive: web.Receive, send: web.Send) -> None:
+        page = asyncapi_page.html(asyncapi.document(self._service, RELEASE))
+        await web.respond(send, HTTPStatus.OK, page.encode(), b"text/html; charset=utf-8", PAGE_HEADERS)
 
     def _answering(self, answer: Answer) -> Any:
         async def act(scope: web.Scope, _receive: web.Receive) -> object:

@@ -5,6 +5,7 @@ of its own; with `_FILE` appended either names a file that holds the value.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -54,10 +55,15 @@ class FileSource(PydanticBaseSettingsSource):
 class ServiceSettings(BaseSettings):
     """The settings every service has; a service's own class adds to them. Values never appear in errors."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     service: ClassVar[str]
     """The service's name; its own variables begin with DULY_<NAME>_."""
+
+    samples: ClassVar[Mapping[str, Any]] = {}
+    """Values for the service's own settings without a default, good enough to describe it without any server."""
 
     database_url: SecretStr
     """The PostgreSQL server and database, as postgresql://user@host:port/name; the service takes its own role."""
@@ -119,6 +125,12 @@ class ServiceSettings(BaseSettings):
         if self.http_token is None and not is_loopback(self.http_host):
             raise ValueError("http_host is not a loopback address: http_token must be set")
         return self
+
+    @classmethod
+    def sample(cls, **values: Any) -> Self:
+        """Return settings from which the service can be built and described, but not run."""
+        nowhere = {"database_url": "postgresql://nobody@127.0.0.1:1/none", "kafka_bootstrap": "127.0.0.1:1"}
+        return cls(**{**nowhere, **cls.samples, **values})
 
     @classmethod
     def settings_customise_sources(

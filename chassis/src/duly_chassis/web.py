@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -39,10 +39,16 @@ class Unwell(Exception):
         self.answers = answers
 
 
-async def respond(send: Send, status: int, body: object, content_type: bytes = b"application/json") -> None:
-    """Send one whole answer."""
+async def respond(
+    send: Send,
+    status: int,
+    body: object,
+    content_type: bytes = b"application/json",
+    also: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
+    """Send one whole answer; `also` are further headers."""
     content = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    headers = [(b"content-type", content_type), (b"content-length", str(len(content)).encode())]
+    headers = [(b"content-type", content_type), (b"content-length", str(len(content)).encode()), *also]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 

@@ -15,6 +15,8 @@ COMMANDS = {
     "replay": ("duly_cli.replaying", "replay"),
     "parked": ("duly_cli.ordering", "parked"),
     "brakes": ("duly_cli.ordering", "brakes"),
+    "settings": ("duly_cli.describing", "print_settings"),
+    "asyncapi": ("duly_cli.describing", "print_asyncapi"),
 }
 """Verb, and the module and name that carry it out: who asks for one does not pay for the others' imports."""
 

@@ -1,6 +1,7 @@
 """Everything an operator may set for messenger; read once, in app.py."""
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -19,6 +20,7 @@ class Settings(ServiceSettings):
     """Adds to what every service has. Variables begin with DULY_MESSENGER_."""
 
     service: ClassVar[str] = "messenger"
+    samples: ClassVar[Mapping[str, Any]] = {"smtp_url": "smtp://127.0.0.1:25"}
 
     connections_max: int = Field(default=10, ge=2, le=50)
     """Database connections of this process; more than elsewhere, so that a gate never waits behind a batch."""
