@@ -10,6 +10,7 @@ COMMANDS = {
     "up": ("duly_cli.up", "up"),
     "run": ("duly_cli.up", "run"),
     "migrate": ("duly_cli.up", "migrate_all"),
+    "facts": ("duly_cli.telling", "telling"),
     "explain": ("duly_cli.explaining", "explain"),
     "demo": ("duly_cli.replaying", "demo"),
     "replay": ("duly_cli.replaying", "replay"),

@@ -33,9 +33,12 @@ def list_parked(tenant: Tenant, state: UpState, as_json: AsJson = False, token: 
 
 
 @parked.command("send")
-def send_parked(outreach_id: str, tenant: Tenant, by: By, state: UpState, token: Token = None) -> None:
+def send_parked(
+    outreach_id: str, tenant: Tenant, by: By, state: UpState, as_json: AsJson = False, token: Token = None
+) -> None:
     """Try a parked message again; the person may hear it twice."""
-    _order(state, "/v1/parked/send", {"tenant": tenant, "outreach_id": outreach_id, "by": by}, token)
+    order = {"tenant": tenant, "outreach_id": outreach_id, "by": by}
+    _order(state, "/v1/parked/send", order, token, as_json=as_json)
 
 
 @parked.command("settle")
@@ -45,11 +48,12 @@ def settle_parked(
     by: By,
     verdict: Annotated[str, typer.Option("--as", help="sent or not_sent.")],
     state: UpState,
+    as_json: AsJson = False,
     token: Token = None,
 ) -> None:
     """Close a parked message as sent, or as not sent."""
     order = {"tenant": tenant, "outreach_id": outreach_id, "by": by, "as": verdict}
-    _order(state, "/v1/parked/settle", order, token)
+    _order(state, "/v1/parked/settle", order, token, as_json=as_json)
 
 
 @brakes.command("list")
@@ -73,13 +77,14 @@ def release_brake(
     by: By,
     reason: Annotated[str, typer.Option("--reason", help="Why it may go on; kept with the decision.")],
     state: UpState,
+    as_json: AsJson = False,
     token: Token = None,
 ) -> None:
     """Let held work go on."""
     with told_plainly():
         order = {"name": name, "by": by, "reason": reason}
-        asyncio.run(asking.post(_of(state, service), "/v1/brakes/release", order, token))
-        typer.echo(f"{service}: {name} is released")
+        answer = asyncio.run(asking.post(_of(state, service), "/v1/brakes/release", order, token))
+        typer.echo(json.dumps(answer) if as_json else f"{service}: {name} is released")
 
 
 async def _brakes(where: dict[str, str], token: str | None) -> dict[str, Any]:
@@ -93,7 +98,7 @@ def _of(state: Path, service: str) -> str:
     return where[service]
 
 
-def _order(state: Path, path: str, order: dict[str, str], token: str | None) -> None:
+def _order(state: Path, path: str, order: dict[str, str], token: str | None, *, as_json: bool) -> None:
     with told_plainly():
         answer = asyncio.run(asking.post(_of(state, "messenger"), path, order, token))
-        typer.echo(f"{answer['outreach_id']} is now {answer['state']}")
+        typer.echo(json.dumps(answer) if as_json else f"{answer['outreach_id']} is now {answer['state']}")

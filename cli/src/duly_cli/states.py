@@ -15,6 +15,8 @@ from duly_local.account import closed_parent, server_account
 HERE = Path(".duly")
 ELSEWHERE = Path("/var/lib/duly")
 ADDRESSES = "services.json"
+BROKER = "kafka"
+"""The name under which `duly up` notes its broker, beside the services."""
 
 
 def default_state(name: str) -> Path:
@@ -42,11 +44,24 @@ UpState = Annotated[
 
 def addresses(state: Path) -> dict[str, str]:
     """Return where each service answers: DULY_<NAME>_ADDRESS, or what a running `duly up` has noted; raises Usage."""
-    noted: dict[str, str] = {}
-    if (state / ADDRESSES).exists():
-        noted = json.loads((state / ADDRESSES).read_text(encoding="utf-8"))
+    noted = _noted(state)
     found = {name: os.environ.get(f"DULY_{name.upper()}_ADDRESS", noted.get(name)) for name in entries.names()}
     known = {name: address for name, address in found.items() if address}
     if not known:
         raise Usage(f"nothing runs on {state}: start `duly up`, or set DULY_REMINDERS_ADDRESS and the like")
     return known
+
+
+def broker(state: Path) -> str:
+    """Return where Kafka is: DULY_KAFKA_BOOTSTRAP, or what a running `duly up` has noted; raises Usage."""
+    found = os.environ.get("DULY_KAFKA_BOOTSTRAP") or _noted(state).get(BROKER)
+    if not found:
+        raise Usage(f"nothing runs on {state}: start `duly up`, or set DULY_KAFKA_BOOTSTRAP")
+    return found
+
+
+def _noted(state: Path) -> dict[str, str]:
+    if not (state / ADDRESSES).exists():
+        return {}
+    noted: dict[str, str] = json.loads((state / ADDRESSES).read_text(encoding="utf-8"))
+    return noted

@@ -15,7 +15,8 @@ from duly_chassis.policy_file import PolicyError
 from duly_cli.rehearsal.tables import OuladError
 from duly_local.errors import LocalError
 
-FAILED, USAGE = 1, 2
+FAILED, USAGE, HELD = 1, 2, 3
+"""Exit codes of every command: something failed, the words were wrong, a brake holds the work."""
 
 
 class Usage(Exception):

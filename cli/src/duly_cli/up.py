@@ -18,7 +18,7 @@ from duly_chassis.logs import configure
 from duly_chassis.service import Entry
 from duly_chassis.settings import SHARED_PREFIX, ServiceSettings, from_file
 from duly_cli import entries, serving
-from duly_cli.states import ADDRESSES, UpState
+from duly_cli.states import ADDRESSES, BROKER, UpState
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.stack import Endpoints, Stack
 
@@ -54,7 +54,9 @@ def up(state: UpState) -> None:
         typer.echo("Everything is stopped.")
 
 
-def run(name: Annotated[str, typer.Argument(help="The service, for example reminders.")]) -> None:
+def run(
+    name: Annotated[str, typer.Argument(help="The service, for example reminders.", autocompletion=entries.names)],
+) -> None:
     """Run one service alone, with the settings of the environment, until Ctrl-C."""
     with told_plainly():
         entry = entries.named(name)
@@ -145,7 +147,8 @@ async def _run(
         async with serving.together(wired, SystemClock()) as running:
             where = {host.service.name: address for host, address in running}
             if state is not None:
-                (state / ADDRESSES).write_text(json.dumps(where), encoding="utf-8")
+                broker = {BROKER: found.kafka_bootstrap} if found is not None else {}
+                (state / ADDRESSES).write_text(json.dumps(where | broker), encoding="utf-8")
             await serving.settled([host for host, _ in running], READY_S)
             starting = None
             _say(where, found)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from duly_cli.main import app
 
 VERBS = {
-    (): ["up", "run", "migrate", "explain", "demo", "replay", "parked", "brakes"],
+    (): ["up", "run", "migrate", "facts", "explain", "demo", "replay", "parked", "brakes", "settings", "asyncapi"],
     ("up",): ["--state", "DULY_KAFKA_BOOTSTRAP", "DULY_DATABASE_URL", "DULY_SMTP_URL", "Ctrl-C"],
     ("run",): ["NAME", "reminders"],
     ("migrate",): ["schemas", "topics"],
@@ -20,6 +20,9 @@ VERBS = {
     ("parked", "list"): ["--tenant", "--state", "--json"],
     ("parked", "send"): ["OUTREACH_ID", "--tenant", "--by", "--state"],
     ("parked", "settle"): ["OUTREACH_ID", "--tenant", "--by", "--as", "--state"],
+    ("facts",): ["assign", "complete", "withdraw", "publish"],
+    ("facts", "assign"): ["PERSON", "ASSIGNMENT", "TRAINING", "--due", "--at", "--title", "--dry-run", "--json"],
+    ("facts", "publish"): ["FILE", "--dry-run", "--unchecked", "--json"],
     ("brakes",): ["list", "release"],
     ("brakes", "list"): ["--state", "--json"],
     ("brakes", "release"): ["SERVICE", "NAME", "--by", "--reason", "--state"],
@@ -36,9 +39,19 @@ def test_help_names_what_a_verb_takes(verb: tuple[str, ...]) -> None:
     assert [word for word in VERBS[verb] if word.casefold() not in text] == []
 
 
-@pytest.mark.parametrize("verb", [(), ("replay",), ("parked",), ("brakes",)], ids=" ".join)
+@pytest.mark.parametrize("verb", [(), ("replay",), ("parked",), ("brakes",), ("facts",)], ids=" ".join)
 def test_verb_without_words_shows_its_help(verb: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(app, [*verb])
 
     assert shown.exit_code == 2
     assert "Usage:" in ESCAPES.sub("", shown.output)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_there_for_every_shell_and_names_verbs_and_services(shell: str) -> None:
+    shown = CliRunner().invoke(app, ["--show-completion", shell])
+    asked = {"_DULY_COMPLETE": "complete_bash", "COMP_WORDS": "duly run rem", "COMP_CWORD": "2"}
+    completed = CliRunner(env=asked).invoke(app, [], prog_name="duly")
+
+    assert (shown.exit_code, "_DULY_COMPLETE" in shown.output) == (0, True)
+    assert completed.output.split() == ["reminders"]
