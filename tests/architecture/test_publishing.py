@@ -13,6 +13,7 @@ PRODUCERS = {
     "duly_cli.rehearsal.driver.Driver": "the player stands where an LMS would: its facts have no outbox",
     "duly_cli.rehearsal.driver.Driver._publish": "the player stands where an LMS would: its facts have no outbox",
     "duly_cli.rehearsal.session._producer": "makes the player's producer",
+    "duly_cli.telling._publish": "`duly facts` stands where an LMS would: its facts have no outbox",
 }
 
 
@@ -33,7 +34,7 @@ def publishing(module: Module) -> Iterator[Fault]:
             yield module.fault(node, "a broker publishes outside the transaction: tx.emit(...) instead", inside)
 
 
-def test_only_relay_and_player_have_a_producer() -> None:
+def test_only_the_relay_and_who_stands_for_an_lms_have_a_producer() -> None:
     refuse((fault for module in modules() for fault in producing(module)), PRODUCERS)
 
 

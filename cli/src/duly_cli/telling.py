@@ -7,13 +7,13 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from aiokafka import AIOKafkaProducer
 
+from duly_chassis.clock import SystemClock
 from duly_cli import facts
 from duly_cli.explaining import AsJson, Tenant
 from duly_cli.states import UpState, broker
@@ -57,7 +57,7 @@ def assign(
             training_id=training,
             training_title=title,
             due_at=facts.instant(due, "--due"),
-            occurred_at=facts.instant(at, "--at") or datetime.now(UTC),
+            occurred_at=facts.instant(at, "--at") or SystemClock().now(),
         )
         _tell([fact.record], state, dry_run=dry_run, as_json=as_json)
 
@@ -129,7 +129,7 @@ def _end(
 ) -> None:
     with told_plainly():
         names = dict(zip(("tenant_id", "person_id", "assignment_id", "training_id"), whose, strict=True))
-        fact = facts.made(event, **names, occurred_at=facts.instant(at, "--at") or datetime.now(UTC))
+        fact = facts.made(event, **names, occurred_at=facts.instant(at, "--at") or SystemClock().now())
         _tell([fact.record], state, dry_run=dry_run, as_json=as_json)
 
 
