@@ -40,4 +40,4 @@ async def reached(host: Host, facts: int, outputs: int) -> None:
 
 def sent(host: Host) -> int:
     """Count the mails whose acceptance is written down."""
-    return value(host.metrics.sends, "messenger", "mail", "sent")
+    return value(host.metrics.sends, "messenger", "mail", "sent", "accepted")

@@ -13,6 +13,7 @@ ASKS = re.compile(
 )
 MAY_ASK = {
     "duly_chassis.clock.SystemClock.now": "the business clock itself",
+    "duly_chassis.traces.now_ns": "machine clock: when spans began and ended",
     "duly_chassis.purge.step.once": "machine clock: how long storage is kept, no promise to anybody",
 }
 

@@ -22,6 +22,7 @@ SQL_IN = {
     "duly_chassis.purge": "what is deleted, and when",
     "duly_chassis.database": "sets the tenant of a reader's transaction",
     "duly_chassis.health": "proves that the database takes writes",
+    "duly_chassis.gauges": "what a scrape asks every service's tables for",
     "duly_chassis.epochs": "notes that the release of a short log was acted on",
     "duly_chassis.migrate": "schemas, roles and rights",
     "duly_chassis.relay": "the advisory lock of one relay per service",
@@ -36,6 +37,7 @@ SQL_IN = {
 }
 ASSEMBLED = {
     "duly_chassis.migrate._schema": "names of roles and schemas take no parameters; ours are held to [a-z_] by a test",
+    "duly_chassis.gauges.Gauges._ask": "runs literals: its own, and those of the service description",
     "duly_chassis.purge.step.once": "runs literals: its own, and those of the service description",
     "duly_cli.rehearsal.idle.Idle._look": "written once by snapshot() from the services' own descriptions",
 }

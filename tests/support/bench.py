@@ -16,6 +16,7 @@ from duly_chassis.lane import Lanes, Read
 from duly_chassis.metrics import Metrics
 from duly_chassis.service import Context, Service, Step
 from duly_chassis.settings import ServiceSettings
+from duly_chassis.traces import Traces
 from duly_chassis.wake import Wake
 from duly_contracts.decode import Decoder
 from tests.support import databases
@@ -33,6 +34,7 @@ class Bench:
     lanes: Lanes
     outside: "asyncpg.Connection[asyncpg.Record]"
     """The superuser's connection, with the service's schema on its path."""
+    traces: Traces
 
     def reads(self, records: Sequence[Raw]) -> list[Read]:
         """Decode records as the consumer does."""
@@ -45,7 +47,16 @@ class Bench:
 
     def context(self) -> Context:
         """Return what a loop of the service's own is given."""
-        return Context(self.database, self.clock, self.metrics, Wake(), lambda: None, self.service.source, lambda: None)
+        return Context(
+            self.database,
+            self.clock,
+            self.metrics,
+            Wake(),
+            lambda: None,
+            self.service.source,
+            lambda: None,
+            self.traces,
+        )
 
     def timer(self, number: int = 0, batch_max: int = 1000) -> Step:
         """Return one of the service's due loops, as a step to be taken by hand."""
@@ -70,13 +81,16 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(service: Service[Any], settings: ServiceSettings, now: datetime) -> AsyncIterator[Bench]:
+async def bench(
+    service: Service[Any], settings: ServiceSettings, now: datetime, traces: Traces | None = None
+) -> AsyncIterator[Bench]:
     """Open a service's parts for as long as the block lasts."""
+    traces = traces or Traces()
     database, clock, metrics = Database(settings), DrivenClock(now), Metrics(service.name)
     async with databases.connected(settings.database_url.get_secret_value(), service.name) as outside:
         await database.open()
         try:
-            lanes = Lanes(service, database, clock, metrics)
-            yield Bench(service, settings, database, clock, metrics, lanes, outside)
+            lanes = Lanes(service, database, clock, metrics, traces)
+            yield Bench(service, settings, database, clock, metrics, lanes, outside, traces)
         finally:
             await database.close()

@@ -12,6 +12,8 @@ from duly_chassis import outbox
 from duly_chassis.database import Connection
 from duly_chassis.faults import Fault, fault, fingerprint
 from duly_chassis.service import Context, Service, Step, Troubled, When
+from duly_chassis.traces import Span
+from duly_chassis.work import Work
 
 
 def step(service: Service[Any], when: When, context: Context, *, batch_max: int) -> Step:
@@ -20,20 +22,23 @@ def step(service: Service[Any], when: When, context: Context, *, batch_max: int)
 
     async def once() -> bool:
         nonlocal one_by_one
-        now, failed = context.clock.now(), []
+        now, failed, spans = context.clock.now(), [], list[Span]()
         try:
             async with context.database.transaction() as connection:
                 rows = await when.claim(service.work(connection), now, batch_max)
                 if not rows:
                     return False
                 if one_by_one:
-                    failed = [said for row in rows if (said := await _alone(service, when, connection, row, now))]
+                    failed = [
+                        said for row in rows if (said := await _alone(service, when, connection, row, now, spans))
+                    ]
                 else:
-                    await _act(service, when, connection, rows, now)
+                    spans += await _act(service, when, connection, rows, now)
         except Exception as error:
             one_by_one = fault(error) in (Fault.RECORD, Fault.CODE)
             raise
         context.metrics.due.labels(service.name, when.name).inc(len(rows) - len(failed))
+        context.traces.record(spans)
         context.committed()
         if failed:
             raise Troubled(f"{len(failed)} rows left due, the first {failed[0]}")
@@ -43,19 +48,25 @@ def step(service: Service[Any], when: When, context: Context, *, batch_max: int)
     return once
 
 
-async def _act(service: Service[Any], when: When, connection: Connection, rows: Sequence[Any], now: datetime) -> None:
-    tx = service.work(connection)
+async def _act(
+    service: Service[Any], when: When, connection: Connection, rows: Sequence[Any], now: datetime
+) -> Sequence[Span]:
+    tx: Work = service.work(connection)
     await when.act(rows, now, tx)
     await outbox.put(connection, service.source, tx.outgoing)
+    return tx.spans
 
 
-async def _alone(service: Service[Any], when: When, connection: Connection, row: Any, now: datetime) -> str | None:
+async def _alone(
+    service: Service[Any], when: When, connection: Connection, row: Any, now: datetime, spans: list[Span]
+) -> str | None:
     """Work one row under a savepoint; return where it failed, or None. What is the world's fault is raised."""
     try:
         async with connection.transaction():
-            await _act(service, when, connection, [row], now)
+            made = await _act(service, when, connection, [row], now)
     except Exception as error:
         if fault(error) in (Fault.WORLD, Fault.DEPLOYMENT):
             raise
         return fingerprint(error)
+    spans += made
     return None

@@ -35,10 +35,12 @@ class Progress:
     def __init__(self, subscriber: Any) -> None:
         self._subscriber = subscriber
         self._moved: dict[Any, tuple[int, float]] = {}
+        self.seen: dict[Any, tuple[int, int]] = {}
+        """Position and end of each partition when last asked; empty when the broker did not answer."""
 
     async def stuck(self) -> str:
         """Ask where the logs end and return what lags without moving, or why nobody can tell."""
-        consumer = self._subscriber.consumer
+        self.seen, consumer = {}, self._subscriber.consumer
         if consumer is None:
             return "not started"
         assigned = consumer.assignment()
@@ -47,14 +49,16 @@ class Progress:
             return ""  # with more replicas than partitions one of them rightly has none
         ends = await consumer.end_offsets(list(assigned))
         now_s = time.monotonic()
-        late = []
+        late, seen_now = [], {}
         for place, end in ends.items():
             position = await consumer.position(place)
+            seen_now[place] = position, end
             seen = self._moved.get(place)
             if position >= end or seen is None or seen[0] != position:
                 self._moved[place] = (position, now_s)
             elif now_s - seen[1] > STALL_S:
                 late.append(f"{place.topic}[{place.partition}]")
+        self.seen = seen_now
         return f"stuck: {', '.join(sorted(late)[:5])}" if late else ""
 
 

@@ -16,6 +16,7 @@ from duly_chassis.consumer import Consumer
 from duly_chassis.database import Database
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import Fault, fault, label
+from duly_chassis.gauges import Gauges
 from duly_chassis.health import Health, Progress
 from duly_chassis.lane import Lanes
 from duly_chassis.logs import log
@@ -24,8 +25,10 @@ from duly_chassis.metrics import Metrics
 from duly_chassis.pulse import Pulse
 from duly_chassis.relay import Relay
 from duly_chassis.routes import Routes
+from duly_chassis.scrape import Scrape
 from duly_chassis.service import Context, Loop, Service
 from duly_chassis.settings import ServiceSettings
+from duly_chassis.traces import Traces, from_environment
 from duly_chassis.wake import Wake
 
 EPOCH_INTERVAL_S = 30.0
@@ -35,13 +38,16 @@ LOG = log("host")
 class Host:
     """One service, wired: `app` is what an ASGI server or `faststream run` serves."""
 
-    def __init__(self, service: Service[Any], settings: ServiceSettings, clock: Clock) -> None:
+    def __init__(
+        self, service: Service[Any], settings: ServiceSettings, clock: Clock, traces: Traces | None = None
+    ) -> None:
         self.service = service
         self.settings = settings
         self.clock = clock
         self.metrics = Metrics(service.name)
+        self.traces = traces or from_environment(service.name)
         self.database = Database(settings)
-        self._lanes = Lanes(service, self.database, clock, self.metrics)
+        self._lanes = Lanes(service, self.database, clock, self.metrics, self.traces)
         self._epochs = Epochs(service, settings, self.database)
         self._consumer = Consumer(service, settings, self._epochs, self._lanes, self.metrics)
         self._relay = Relay(settings, self.database, self.metrics)
@@ -57,22 +63,26 @@ class Host:
         self._loops = self._supervised()
         self._consumer.committed = [self.woken]
         clock.on_move(self.woken)
+        progress = Progress(self._subscriber)
         self.health = Health(
             self._loops,
             self.database,
             self._consumer,
             self._lanes,
-            Progress(self._subscriber),
+            progress,
             self.metrics,
             lambda: self._started,
         )
+        gauges = Gauges(service.gauges, self.database, clock, self.metrics)
+        scrape = Scrape(self.metrics, gauges, self.health, progress)
+        routes = Routes(service, settings, self.database, self.health, scrape, clock, self.woken, self.traces)
         self.app = AsgiFastStream(
             broker,
             logger=None,
             lifespan=self._lifespan,
             on_shutdown=[self._stop_taking],
             after_startup=[self._start_loops],
-            asgi_routes=Routes(service, settings, self.database, self.health, self.metrics, clock, self.woken).table(),
+            asgi_routes=routes.table(),
         )
 
     def woken(self) -> None:
@@ -100,7 +110,16 @@ class Host:
         wake, pulse = Wake(), Pulse()
         if loop.woken:
             self._wakes.append(wake)
-        context = Context(self.database, self.clock, self.metrics, wake, self.woken, self.service.source, pulse.beat)
+        context = Context(
+            self.database,
+            self.clock,
+            self.metrics,
+            wake,
+            self.woken,
+            self.service.source,
+            pulse.beat,
+            self.traces,
+        )
         return Supervised(loop.name, loop.step(context), wake, loop.interval_s, self.metrics, loop.close, pulse)
 
     @asynccontextmanager
@@ -115,6 +134,7 @@ class Host:
             for loop in self._loops:
                 await loop.stop(max(0.5, deadline - time.monotonic()))
             await self.database.close()
+            await self.traces.close(max(0.5, deadline - time.monotonic()))
 
     async def _make_ready(self) -> None:
         """Prepare, waiting while a server is away; what waiting cannot mend ends the start and is kept in `failure`."""

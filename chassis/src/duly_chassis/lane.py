@@ -7,7 +7,7 @@ table's handlers apply the rest, and outbox, dead letters and offsets are writte
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import asyncpg
@@ -21,6 +21,7 @@ from duly_chassis.faults import Fault, fault, fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
 from duly_chassis.service import Service
+from duly_chassis.traces import Span, Traces, consumed
 from duly_contracts.decode import Fact, Held, Poison, Skip
 from duly_contracts.event import Event
 
@@ -40,11 +41,14 @@ class Read:
 class Lanes:
     """Applies lanes for one service."""
 
-    def __init__(self, service: Service[Any], database: Database, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, service: Service[Any], database: Database, clock: Clock, metrics: Metrics, traces: Traces | None = None
+    ) -> None:
         self._service = service
         self._database = database
         self._clock = clock
         self._metrics = metrics
+        self._traces = traces or Traces()
         self.trouble: str | None = None
         """Why a lane waits in place right now; readiness shows it."""
 
@@ -69,7 +73,11 @@ class Lanes:
         started_s = time.monotonic()
         dropped = await retry.in_place(attempt, lambda _error: not giving_up(), self.failed)
         self.trouble = None
-        self._metrics.batch_seconds.labels(self._service.name).observe(time.monotonic() - started_s)
+        lasted_s = time.monotonic() - started_s
+        self._metrics.batch_seconds.labels(self._service.name).observe(lasted_s)
+        if self._traces.on:
+            facts = [read.outcome for read in reads if isinstance(read.outcome, Fact)]
+            self._traces.record([consumed(facts, len(reads), lasted_s)])
         return dropped
 
     async def in_place(
@@ -164,6 +172,7 @@ class Lanes:
         await outbox.put(connection, self._service.source, tx.outgoing)
         counted.repeated += len(guarded) - len(taken.fresh)
         counted.ahead += ahead
+        counted.spans += tx.spans
         return taken.conflicting
 
     def _count(self, new: Sequence[Read], letters: Sequence[DeadLetter], counted: "Counted") -> None:
@@ -173,7 +182,9 @@ class Lanes:
             self._metrics.count_event(getattr(event, "type", "other"), outcome.__name__.lower(), number)
         self._metrics.count_event("any", "repeated", counted.repeated)
         self._metrics.count_event("any", "ahead", counted.ahead)
+        self._traces.record(counted.spans)
         for letter in letters:
+            self._metrics.dead_letters.labels(self._service.name, letter.reason).inc()
             LOG.warning(
                 "dead_letter",
                 service=self._service.name,
@@ -191,6 +202,7 @@ class Counted:
 
     repeated: int = 0
     ahead: int = 0
+    spans: list[Span] = field(default_factory=list)
 
 
 def place(read: Read) -> offsets.Partition:

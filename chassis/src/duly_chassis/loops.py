@@ -84,12 +84,15 @@ class Supervised:
 
     async def _round(self) -> bool:
         self._pulse.beat()
+        began_s = time.monotonic()
         try:
             more, self._said = await self._step(), None
         except Troubled as troubled:
             more, self._said = False, str(troubled)
         finally:
             self._pulse.beat()
+            lasted_s = time.monotonic() - began_s
+            self._metrics.loop_seconds.labels(self._metrics.service, self.name).observe(lasted_s)
         return more
 
     def _worth_it(self, _error: BaseException) -> bool:

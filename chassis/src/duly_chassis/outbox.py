@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 import msgspec
 
 from duly_chassis.database import Connection
+from duly_chassis.work import Outgoing
 from duly_contracts.envelope import Headers, seal
-from duly_contracts.event import Event
+from duly_contracts.traces import begun
 
 ENCODER = msgspec.json.Encoder()
 DECODER = msgspec.json.Decoder(list[tuple[str, str]])
@@ -25,11 +25,14 @@ class Waiting:
     value: bytes
 
 
-async def put(connection: Connection, source: str, outgoing: Sequence[tuple[UUID, Event]]) -> None:
+async def put(connection: Connection, source: str, outgoing: Sequence[Outgoing]) -> None:
     """Write events into the outbox, in the order they were emitted."""
     if not outgoing:
         return
-    sealed = [seal(event, str(event_id), source) for event_id, event in outgoing]
+    sealed = [
+        seal(event, str(event_id), source, because or begun(source, str(event_id)))
+        for event_id, event, because in outgoing
+    ]
     await connection.execute(
         """
         INSERT INTO outbox (topic, key, headers, value)

@@ -5,15 +5,14 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from prometheus_client import generate_latest
-
 from duly_chassis import asyncapi, asyncapi_page, brakes, outbox, web
 from duly_chassis.clock import Clock
 from duly_chassis.database import Database
 from duly_chassis.health import Finding, Health
-from duly_chassis.metrics import Metrics
+from duly_chassis.scrape import Scrape
 from duly_chassis.service import Act, Answer, Service
 from duly_chassis.settings import ServiceSettings
+from duly_chassis.traces import Traces
 
 METRICS_TYPE = b"text/plain; version=0.0.4"
 RELEASE = version("duly-chassis")
@@ -33,24 +32,26 @@ class Routes:
         settings: ServiceSettings,
         database: Database,
         health: Health,
-        metrics: Metrics,
+        scrape: Scrape,
         clock: Clock,
         committed: Callable[[], None],
+        traces: Traces,
     ) -> None:
         self._service = service
         self._token = settings.http_token
         self._database = database
         self._health = health
-        self._metrics = metrics
+        self._scrape = scrape
         self._clock = clock
         self._committed = committed
+        self._traces = traces
 
     def table(self) -> list[tuple[str, web.Asgi]]:
         """Name every path; health and metrics ask for no token, for they hold no data of anybody."""
         return [
             ("/health/live", web.guarded("GET", None, self._live)),
             ("/health/ready", web.guarded("GET", None, self._ready)),
-            ("/metrics", self._scrape),
+            ("/metrics", self._metrics),
             ("/asyncapi.json", web.guarded("GET", None, self._asyncapi)),
             ("/docs", self._page),
             *((path, web.guarded("GET", self._token, self._answering(one))) for path, one in self._answers()),
@@ -68,9 +69,8 @@ class Routes:
     async def _ready(self, _scope: web.Scope, _receive: web.Receive) -> object:
         return told(await self._health.ready())
 
-    async def _scrape(self, _scope: web.Scope, _receive: web.Receive, send: web.Send) -> None:
-        self._health.live()  # sets the age of each heartbeat
-        await web.respond(send, HTTPStatus.OK, generate_latest(self._metrics.registry), METRICS_TYPE)
+    async def _metrics(self, _scope: web.Scope, _receive: web.Receive, send: web.Send) -> None:
+        await web.respond(send, HTTPStatus.OK, await self._scrape.text(), METRICS_TYPE)
 
     async def _asyncapi(self, _scope: web.Scope, _receive: web.Receive) -> object:
         return asyncapi.document(self._service, RELEASE)
@@ -94,6 +94,7 @@ class Routes:
                 tx = self._service.work(connection)
                 answer = await act.act(order, self._clock.now(), tx)
                 await outbox.put(connection, self._service.source, tx.outgoing)
+            self._traces.record(tx.spans)
             self._committed()
             return answer
 

@@ -7,8 +7,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from duly_chassis.clock import Clock
 from duly_chassis.database import Connection, Database
+from duly_chassis.gauges import Asked
 from duly_chassis.metrics import Metrics
 from duly_chassis.settings import ServiceSettings
+from duly_chassis.traces import Traces
 from duly_chassis.wake import Wake
 from duly_chassis.work import Work
 from duly_contracts.decode import Fact
@@ -57,6 +59,8 @@ class Context:
     """The `ce_source` of this service's events."""
     beat: Callable[[], None]
     """To be called in work that rightly takes long, so that it is not taken for a dead loop."""
+    traces: Traces = field(default_factory=Traces)
+    """Where spans go, after the commit of what they tell."""
 
 
 class Troubled(Exception):
@@ -111,6 +115,8 @@ class Service(Generic[W]):
     """Statement by name; each deletes at most $2 rows older than $1."""
     waits: tuple[str, ...] = ()
     """Tables with a `next_due_at`, with a condition where an index needs one: what a rehearsal asks for due rows."""
+    gauges: tuple[Asked, ...] = ()
+    """What a scrape asks its tables for, beside what every service has; `duly_oldest_due_seconds` where rows wait."""
     busy: str = "SELECT false"
     """A query that says whether something is between two states: claimed, or on its way to a provider."""
 

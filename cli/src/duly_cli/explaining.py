@@ -62,23 +62,28 @@ def told(story: dict[str, Any]) -> list[str]:
         return [*lines, "Nothing is known of this person and assignment, by those who answered."]
     lines.append("Facts received")
     lines += [f"  {name.replace('_', ' '):<16} {value}" for name, value in reminders["facts"].items() if value]
+    lines += [f"  {'trace':<16} {reminders['trace']}"] if reminders.get("trace") else []
     policy = reminders["policy"]
     lines.append(f"Planned by policy {policy['version']} in {policy['zone']}")
     lines += [f"  {moment['step']:>3} days ahead    {moment['at']}" for moment in reminders["planned"]]
     lines.append("Decisions")
     for one in reminders["decisions"]:
         outcome = "requested" if one["requested"] else "withheld"
-        lines.append(f"  {one['step']:>3} days ahead    {one['decided_at']}  {outcome}: {one['reason']}")
+        lines.append(f"  {one['step']:>3} days ahead    {one['decided_at']}  {outcome}: {one['reason']}{trace(one)}")
     lines.append("Messages")
     for message in messenger.get("messages", []):
-        lines.append(
-            f"  {message['step']:>3} days ahead    {message['channel']} {message['state']}: {message['reason']}"
-        )
+        outcome = f"{message['channel']} {message['state']}: {message['reason']}{trace(message)}"
+        lines.append(f"  {message['step']:>3} days ahead    {outcome}")
         lines += [
-            f"      {step['at']}  {step['state']}: {step['reason']} {step['code']}".rstrip()
+            f"      {step['at']}  {step['state']}: {step['reason']} {step['code']}".rstrip() + trace(step)
             for step in message["history"]
         ]
     return [*lines, "Next", f"  {next_step(reminders, messenger)}"]
+
+
+def trace(part: dict[str, Any]) -> str:
+    """Name the trace that a step began or goes on in, where one is known."""
+    return f"  trace {part['trace']}" if part.get("trace") else ""
 
 
 def next_step(reminders: dict[str, Any], messenger: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from duly_contracts.catalogue import BY_TYPE
 from duly_contracts.envelope import CONTENT_TYPE
 from duly_contracts.event import Event
 from duly_contracts.refusals import PoisonReason, Refused, explain
+from duly_contracts.traces import TRACEPARENT, begun
 
 E_co = TypeVar("E_co", bound=Event, covariant=True)
 
@@ -39,7 +40,6 @@ ENVELOPE: Final = frozenset(
 )
 COMPACTED: Final = frozenset(topic.name for topic in topics.ALL if topic.compacted)
 TOMBSTONE: Final = "tombstone"
-TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 VERSIONED = re.compile(r".+\.v[1-9][0-9]*")
 
 
@@ -55,6 +55,11 @@ class Fact(msgspec.Struct, Generic[E_co], frozen=True):
     data: E_co
     digest: int
     traceparent: str | None = None
+
+    @property
+    def trace(self) -> str:
+        """The trace context that what follows from this fact goes on with: its own, or one that begins with it."""
+        return self.traceparent or begun(self.source, self.id)
 
 
 @dataclass(frozen=True, slots=True)

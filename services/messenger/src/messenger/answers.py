@@ -7,7 +7,8 @@ import msgspec
 
 from duly_chassis.database import Connection
 from duly_chassis.web import needed
-from messenger import reading
+from duly_contracts.traces import trace_id
+from messenger import reading, tracing
 
 PARKED_MAX = 10_000
 CHOICES = {
@@ -20,8 +21,18 @@ async def explain(connection: Connection, query: Mapping[str, str]) -> dict[str,
     """Tell the story of a person's messages about one thing, each with its ledger states."""
     tenant, person, about = (needed(query, name) for name in ("tenant", "person", "assignment"))
     rows = await reading.story(connection, tenant, person, about)
-    messages = [{**row, "history": msgspec.json.decode(row["history"] or "[]")} for row in rows]
-    return {"known": bool(rows), "messages": messages}
+    return {"known": bool(rows), "messages": [told(dict(row)) for row in rows]}
+
+
+def told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one message with its history: the trace of its request, and that of each attempt."""
+    history = msgspec.json.decode(row["history"] or "[]")
+    for change in history:
+        if change["state"] == "posting":
+            began = tracing.attempt(row["tenant_id"], row["outreach_id"], change["attempt"])
+            change["trace"] = trace_id(began)
+    shown = {name: value for name, value in row.items() if name not in ("tenant_id", "traceparent")}
+    return {**shown, "trace": trace_id(row["traceparent"]), "history": history}
 
 
 async def parked(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from duly_contracts.outreach import (
 )
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
-from messenger import answers, handlers, orders, timers
+from messenger import answers, handlers, orders, reading, timers
 from messenger.addresses import parse_mailbox
 from messenger.domain import Hours
 from messenger.mailer import Mailer
@@ -51,6 +51,7 @@ def build(settings: Settings, _clock: Clock) -> Service[Store]:
         acts=(Act("/v1/parked/send", orders.send), Act("/v1/parked/settle", orders.settle)),
         purges={"stops": PURGE_STOPS},
         waits=("ledger WHERE state = 'due'", "ledger WHERE state = 'in_doubt'"),
+        gauges=reading.GAUGES,
         busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
     )
 

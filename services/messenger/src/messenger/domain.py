@@ -37,6 +37,7 @@ class Outreach:
     attempt: int
     code: str = ""
     next_due_at: datetime | None = None
+    traceparent: str = ""  # of the request
 
 
 @dataclass(frozen=True, slots=True)

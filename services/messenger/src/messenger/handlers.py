@@ -38,18 +38,18 @@ async def requested(facts: Sequence[Fact[OutreachRequestedV1]], now: datetime, t
     for fact in facts:
         if any(ending.about != fact.data.about for ending in fact.data.ends_when):
             raise ValueError("ending_about_another_thing")
-    new = await tx.enter([fact.data for fact in facts], now)
+    new = await tx.enter(facts, now)
     others = {
-        (fact.data.tenant_id, fact.data.outreach_id): fact.data
+        (fact.data.tenant_id, fact.data.outreach_id): fact
         for fact in facts
         if (fact.data.tenant_id, fact.data.outreach_id) not in new
     }
     if not others:
         return
     known = await tx.known(list(others))
-    for key, request in others.items():
+    for key, fact in others.items():
         if key not in known:
-            tx.emit(*outcomes.already_told(request, now))
+            tx.emit(*outcomes.already_told(fact.data, now), fact.trace)
 
 
 async def _stop(facts: Sequence[tuple[Key, TrainingEvent | OutreachWithdrawnV1]], tx: Store) -> None:

@@ -55,6 +55,7 @@ class MailRequest:
     recipient: Recipient
     sender: Mailbox
     now: datetime
+    trace_id: str = ""  # of the request: from a mail in somebody's inbox to the fact that caused it
 
 
 class MailWriter:
@@ -195,6 +196,7 @@ def _own_headers(request: MailRequest) -> bytes:
             text_header("Duly-Outreach-Id", str(request.outreach_id)),
             text_header("Duly-About", request.about),
             text_header("Duly-Step", request.step),
+            text_header("Duly-Trace", request.trace_id) if request.trace_id else b"",
         )
     )
 

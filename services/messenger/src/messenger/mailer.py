@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from duly_contracts.traces import trace_id
 from messenger.addresses import Mailbox
 from messenger.channel import Letter
 from messenger.domain import Change, Contact, Outreach
@@ -35,6 +36,7 @@ class Mailer:
                 ),
                 sender=self._sender,
                 now=now,
+                trace_id=trace_id(outreach.traceparent),
             )
         )
 

@@ -14,11 +14,14 @@ from messenger.domain import Change
 
 
 def emit(changes: Sequence[Change], now: datetime, tx: Work) -> None:
-    """Tell what is final, or waits for a person; what merely waits is nobody else's business."""
+    """Tell what is final, or waits for a person; what merely waits is nobody else's business.
+
+    Each goes on in the trace of its request, or of the attempt that was answered.
+    """
     for change in changes:
         told = fact(change, now)
         if told is not None:
-            tx.emit(*told)
+            tx.emit(*told, change.outreach.traceparent)
 
 
 def already_told(request: OutreachRequestedV1, now: datetime) -> tuple[UUID, Event]:

@@ -3,6 +3,38 @@
 import asyncpg
 
 from duly_chassis.database import Connection
+from duly_chassis.gauges import Asked
+
+GAUGES = (
+    Asked(
+        "duly_oldest_due_seconds",
+        "How long the oldest row has been due (business clock)",
+        """
+        SELECT greatest(extract(epoch FROM $1::timestamptz - min(due)), 0)::float8 AS value
+          FROM (SELECT min(next_due_at) AS due FROM ledger WHERE state = 'due'
+                 UNION ALL
+                SELECT min(next_due_at) FROM ledger WHERE state = 'in_doubt') AS waiting
+        """,
+    ),
+    Asked(
+        "duly_oldest_in_doubt_seconds",
+        "For how long the oldest message has been in doubt (business clock)",
+        """
+        SELECT coalesce(max(extract(epoch FROM $1::timestamptz - since.at)), 0)::float8 AS value
+          FROM (SELECT tenant_id, outreach_id FROM ledger WHERE state = 'in_doubt' ORDER BY next_due_at LIMIT 1) AS l
+         CROSS JOIN LATERAL (SELECT h.at FROM ledger_history AS h
+                              WHERE h.tenant_id = l.tenant_id AND h.outreach_id = l.outreach_id
+                                AND h.state = 'in_doubt'
+                              ORDER BY h.id DESC LIMIT 1) AS since
+        """,
+    ),
+    Asked(
+        "duly_parked_messages",
+        "Messages that wait for a person's word; counted up to 10,000",
+        "SELECT count(*)::float8 AS value FROM (SELECT FROM ledger WHERE state = 'parked' LIMIT 10000) AS parked",
+    ),
+)
+"""For all tenants together: the workers ask, not a reader."""
 
 
 async def story(connection: Connection, tenant_id: str, person_id: str, about: str) -> list[asyncpg.Record]:
@@ -11,6 +43,7 @@ async def story(connection: Connection, tenant_id: str, person_id: str, about: s
         """
         SELECT l.outreach_id, l.channel, l.message, l.step, l.state, l.reason, l.code, l.attempt, l.wording,
                l.not_before, l.useful_until, l.next_due_at, l.provider_id, l.policy_version, l.requested_at,
+               l.tenant_id, l.traceparent,
                (SELECT json_agg(json_build_object('at', h.at, 'state', h.state, 'reason', h.reason, 'code', h.code,
                                                   'attempt', h.attempt, 'who', h.who) ORDER BY h.id)
                   FROM ledger_history AS h

@@ -31,6 +31,7 @@ def outreach(row: asyncpg.Record) -> Outreach:
         code=row["code"],
         attempt=row["attempt"],
         next_due_at=row["next_due_at"],
+        traceparent=row["traceparent"],
     )
 
 

@@ -5,6 +5,7 @@ leaves it in doubt; nothing here tries a message twice.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from duly_chassis import outbox, retry
 from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
-from messenger import domain, gate, outcomes
+from messenger import domain, gate, outcomes, tracing
 from messenger.channel import Answer, Channel, InDoubt, Letter, Withheld
 from messenger.domain import Change, Contact, Hours, Outreach
 from messenger.ledger import Ledger
@@ -26,6 +27,7 @@ from messenger.unsendable import Unsendable
 BEAT_EVERY_S = 15
 WITHHELD_PAUSE_S = 0.025
 WITHHELD_PAUSE_S_MAX = 5.0
+CHANNEL = "mail"
 LOG = log("sender")
 
 
@@ -62,8 +64,11 @@ class Sender:
         now = self._context.clock.now()
         number, posting = await self._claim(now)
         if posting:
+            began_s = time.monotonic()
             answers = await self._delivered([letter for _, letter in posting])
-            await self._settle([change for change, _ in posting], answers)
+            lasted_s = time.monotonic() - began_s
+            self._context.metrics.send_seconds.labels("messenger", CHANNEL).observe(lasted_s)
+            await self._settle([change for change, _ in posting], answers, lasted_s)
             await self._give_way(answers)
         return number == self._rules.batch_max
 
@@ -138,11 +143,11 @@ class Sender:
     def _allowed(self, row: Outreach, contact: Contact | None, stops: domain.Stops, now: datetime) -> bool:
         return domain.consider(row, contact, stops, self._rules.hours, now).state == "posting"
 
-    async def _settle(self, posted: Sequence[Change], answers: Sequence[Answer]) -> None:
+    async def _settle(self, posted: Sequence[Change], answers: Sequence[Answer], lasted_s: float) -> None:
         """Write the answers down, waiting in place for as long as the database is away: they are all we know."""
         now = self._context.clock.now()
         changes = [
-            domain.settled(replace(change.outreach, attempt=change.attempt), answer, self._rules.doubt_wait, now)
+            domain.settled(_attempted(change), answer, self._rules.doubt_wait, now)
             for change, answer in zip(posted, answers, strict=True)
         ]
 
@@ -155,6 +160,11 @@ class Sender:
 
         effective: list[Change] = []
         await retry.in_place(write, lambda _error: True, self._failed)
+        self._context.traces.record(
+            tracing.sent(change, before.outreach.traceparent, CHANNEL, lasted_s)
+            for before, change, answer in zip(posted, changes, answers, strict=True)
+            if not isinstance(answer, Withheld)  # nothing was sent, and its number is given to the next attempt
+        )
         self._context.committed()
         self._count(effective)
 
@@ -164,7 +174,14 @@ class Sender:
 
     def _count(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            self._context.metrics.sends.labels("messenger", "mail", change.state).inc()
+            self._context.metrics.sends.labels("messenger", CHANNEL, change.state, change.reason).inc()
+
+
+def _attempted(change: Change) -> Outreach:
+    """Return the message as this attempt leaves it; what is told of its outcome goes on in the attempt's trace."""
+    outreach = change.outreach
+    trace = tracing.attempt(outreach.tenant_id, outreach.outreach_id, change.attempt)
+    return replace(outreach, attempt=change.attempt, traceparent=trace)
 
 
 class Leases:

@@ -147,11 +147,12 @@ class Store(Ledger):
             [json_text(facts) for facts in stops.values()],
         )
 
-    async def enter(self, requests: Sequence[OutreachRequestedV1], now: datetime) -> set[tuple[str, UUID]]:
+    async def enter(self, facts: Sequence[Fact[OutreachRequestedV1]], now: datetime) -> set[tuple[str, UUID]]:
         """Write these requests into the ledger, with the stop rows their gates will lock; return the new ones.
 
         The claim is the INSERT: what is known by its id or by its notification key is one message.
         """
+        requests = [fact.data for fact in facts]
         await self._connection.execute(
             """
             INSERT INTO stops (tenant_id, about) SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2
@@ -164,13 +165,14 @@ class Store(Ledger):
         rows = await self._connection.fetch(
             """
             INSERT INTO ledger (tenant_id, outreach_id, channel, person_id, dedupe_key, about, step, message, "values",
-                                ends_when, policy_version, not_before, useful_until, next_due_at, state, reason,
-                                requested_at)
-            SELECT t.*, t.not_before, 'due', 'requested', $14
+                                ends_when, policy_version, not_before, useful_until, traceparent, next_due_at, state,
+                                reason, requested_at)
+            SELECT t.*, t.not_before, 'due', 'requested', $15
               FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                          $8::text[], $9::jsonb[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::timestamptz[])
+                          $8::text[], $9::jsonb[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::timestamptz[],
+                          $14::text[])
                    AS t (tenant_id, outreach_id, channel, person_id, dedupe_key, about, step, message, "values",
-                         ends_when, policy_version, not_before, useful_until)
+                         ends_when, policy_version, not_before, useful_until, traceparent)
                 ON CONFLICT DO NOTHING
             RETURNING tenant_id, outreach_id
             """,
@@ -187,6 +189,7 @@ class Store(Ledger):
             [request.policy_version for request in requests],
             [request.not_before for request in requests],
             [request.useful_until for request in requests],
+            [fact.trace for fact in facts],
             now,
         )
         return {(row["tenant_id"], row["outreach_id"]) for row in rows}

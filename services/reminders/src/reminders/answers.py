@@ -8,7 +8,8 @@ import msgspec
 
 from duly_chassis.database import Connection
 from duly_chassis.web import needed
-from reminders import reading, schedule
+from duly_contracts.traces import trace_id
+from reminders import outcomes, reading, schedule
 from reminders.deadline import Deadline
 from reminders.policies import Policies
 
@@ -25,9 +26,16 @@ async def explain(connection: Connection, query: Mapping[str, str], policies: Po
         "facts": facts(row),
         "policy": {"version": policy.version, "offsets_days": policy.offsets_days, "zone": row.zone},
         "planned": planned(row, policies),
-        "decisions": [{**decision, "values": msgspec.json.decode(decision["values"])} for decision in decisions],
+        "trace": trace_id(row.traceparent),
+        "decisions": [told(dict(decision)) for decision in decisions],
         "next_look_at": row.next_due_at,
     }
+
+
+def told(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one decision with what its rule looked at, and the trace it began."""
+    trace = trace_id(outcomes.trace_of(decision["outreach_id"]))
+    return {**decision, "values": msgspec.json.decode(decision["values"]), "trace": trace}
 
 
 def facts(row: Deadline) -> dict[str, datetime | str | None]:

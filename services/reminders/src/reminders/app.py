@@ -18,7 +18,7 @@ from duly_contracts.training import (
     TrainingDueChangedV1,
     TrainingWithdrawnV1,
 )
-from reminders import answers, handlers, policy, timers
+from reminders import answers, handlers, policy, reading, timers
 from reminders.policies import Policies
 from reminders.settings import Settings
 from reminders.store import Store
@@ -41,6 +41,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
         answers={"/v1/explain": partial(answers.explain, policies=policies), "/v1/summary": answers.summary},
         prepare=partial(policies.prepare, clock=clock),
         waits=("deadlines",),
+        gauges=reading.GAUGES,
     )
 
 

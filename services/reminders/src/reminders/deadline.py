@@ -45,6 +45,7 @@ class Deadline:
     assigned_at: datetime | None = None  # None: an end or a change arrived before the assignment
     due_at: datetime | None = None
     due_stamp: Stamp | None = None  # of the fact `due_at` comes from: assigned or due changed
+    traceparent: str = ""  # of the same fact: what is decided weeks later is linked to it
     completed_at: datetime | None = None
     withdrawn_at: datetime | None = None
     zone: str | None = None  # the zone the plan was made with
@@ -69,9 +70,9 @@ def apply(deadline: Deadline | None, fact: Fact[TrainingEvent]) -> Deadline:
     match data:
         case TrainingAssignedV1():
             known = _assigned(known, data)
-            return _due(known, data.due_at, Stamp(data.sequence, data.occurred_at, fact.id))
+            return _due(known, data.due_at, Stamp(data.sequence, data.occurred_at, fact.id), fact.trace)
         case TrainingDueChangedV1():
-            return _due(known, data.due_at, Stamp(data.sequence, data.occurred_at, fact.id))
+            return _due(known, data.due_at, Stamp(data.sequence, data.occurred_at, fact.id), fact.trace)
         case TrainingCompletedV1():
             return replace(known, completed_at=_earlier(known.completed_at, data.occurred_at))
         case TrainingWithdrawnV1():
@@ -98,11 +99,11 @@ def _assigned(known: Deadline, data: TrainingAssignedV1) -> Deadline:
     )
 
 
-def _due(known: Deadline, due_at: datetime, stamp: Stamp) -> Deadline:
+def _due(known: Deadline, due_at: datetime, stamp: Stamp, traceparent: str) -> Deadline:
     """Let the newest fact set the due date: an assignment that arrives late does not undo a change."""
     if known.due_stamp is not None and not stamp.newer_than(known.due_stamp):
         return known
-    return replace(known, due_at=due_at, due_stamp=stamp)
+    return replace(known, due_at=due_at, due_stamp=stamp, traceparent=traceparent)
 
 
 def _earlier(known: datetime | None, other: datetime) -> datetime:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
+from duly_chassis.traces import Attributes, Span
 from duly_contracts.decisions import MessageRequestedV1, MessageWithheldV1
 from duly_contracts.envelope import instant
 from duly_contracts.ids import derived
 from duly_contracts.outreach import Ending, OutreachRequestedV1
+from duly_contracts.traces import begun
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
 from reminders import schedule
 from reminders.deadline import Deadline
@@ -17,11 +20,33 @@ RULE = "deadline-reminder"
 
 
 def emit(made: Sequence[Decided], tx: Store) -> None:
-    """Tell each decision, and ask for the messages that were decided on."""
+    """Tell each decision, and ask for the messages that were decided on; each goes on in the decision's own trace."""
     for one in made:
+        because = trace_of(one.outreach_id)
         if one.decision.speak:
-            tx.emit(derived("outreach-requested", str(one.outreach_id)), requested(one))
-        tx.emit(derived("decision", str(one.outreach_id)), explained(one))
+            tx.emit(derived("outreach-requested", str(one.outreach_id)), requested(one), because)
+        tx.emit(derived("decision", str(one.outreach_id)), explained(one), because)
+        tx.traced(span(one, because))
+
+
+def trace_of(outreach_id: UUID) -> str:
+    """Return the trace context of a decision: it begins a trace, linked to the fact that set the due date."""
+    return begun("decision", str(outreach_id))
+
+
+def span(one: Decided, context: str) -> Span:
+    """Return the decision's span: ids and codes only."""
+    row, decision = one.deadline, one.decision
+    attributes: Attributes = {
+        "duly.tenant": row.tenant_id,
+        "duly.assignment": row.assignment_id,
+        "duly.outreach": str(one.outreach_id),
+        "duly.step": decision.step,
+        "duly.requested": decision.speak,
+        "duly.reason": decision.reason,
+        "duly.decided_at": instant(one.decided_at),  # business clock; a span's own times are the machine's
+    }
+    return Span("decide reminder", (row.traceparent,), attributes, context)
 
 
 def named(deadline: Deadline, decision: Decision, now: datetime) -> Decided:

@@ -3,8 +3,17 @@
 import asyncpg
 
 from duly_chassis.database import Connection
+from duly_chassis.gauges import Asked
 from reminders.deadline import Deadline
 from reminders.store import from_row
+
+GAUGES = (
+    Asked(
+        "duly_oldest_due_seconds",
+        "How long the oldest row has been due (business clock)",
+        "SELECT greatest(extract(epoch FROM $1::timestamptz - min(next_due_at)), 0)::float8 AS value FROM deadlines",
+    ),
+)
 
 
 async def story(

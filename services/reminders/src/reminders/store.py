@@ -97,17 +97,19 @@ class Store(Work):
             INSERT INTO deadlines AS d
                    (tenant_id, assignment_id, person_id, training_id, training_title, assigned_at, due_at,
                     due_sequence, due_occurred_at, due_event_id, completed_at, withdrawn_at, zone, next_due_at,
-                    policy_version, titled_at)
+                    policy_version, titled_at, traceparent)
             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
                                  $7::timestamptz[], $8::bigint[], $9::timestamptz[], $10::text[], $11::timestamptz[],
-                                 $12::timestamptz[], $13::text[], $14::timestamptz[], $15::text[], $16::timestamptz[])
+                                 $12::timestamptz[], $13::text[], $14::timestamptz[], $15::text[], $16::timestamptz[],
+                                 $17::text[])
                 ON CONFLICT (tenant_id, assignment_id) DO UPDATE
                SET training_id = EXCLUDED.training_id, training_title = EXCLUDED.training_title,
                    assigned_at = EXCLUDED.assigned_at, due_at = EXCLUDED.due_at,
                    due_sequence = EXCLUDED.due_sequence, due_occurred_at = EXCLUDED.due_occurred_at,
                    due_event_id = EXCLUDED.due_event_id, completed_at = EXCLUDED.completed_at,
                    withdrawn_at = EXCLUDED.withdrawn_at, zone = EXCLUDED.zone, next_due_at = EXCLUDED.next_due_at,
-                   policy_version = EXCLUDED.policy_version, titled_at = EXCLUDED.titled_at, recorded_at = now()
+                   policy_version = EXCLUDED.policy_version, titled_at = EXCLUDED.titled_at,
+                   traceparent = EXCLUDED.traceparent, recorded_at = now()
             """,
             [row.tenant_id for row in deadlines],
             [row.assignment_id for row in deadlines],
@@ -125,6 +127,7 @@ class Store(Work):
             [row.next_due_at for row in deadlines],
             [row.policy_version for row in deadlines],
             [row.titled_at for row in deadlines],
+            [row.traceparent for row in deadlines],
         )
 
     async def decided(self, keys: Collection[Key]) -> dict[Key, set[str]]:
@@ -214,4 +217,5 @@ def from_row(row: asyncpg.Record) -> Deadline:
         next_due_at=row["next_due_at"],
         policy_version=row["policy_version"],
         titled_at=row["titled_at"],
+        traceparent=row["traceparent"],
     )
