@@ -100,8 +100,8 @@ def test_explain_tells_the_whole_story_in_words(house: House) -> None:
     facts, planned, decisions, messages, following = parts
     assert re.search(rf"training +{TITLE}\n.*assigned at +\d.*due at +\d", facts, re.DOTALL)
     assert re.search(r"in Etc/GMT\S+\n +3 days ahead +\d{4}-\d\d-\d\dT\d\d:00:00Z$", planned)
-    assert re.search(r"3 days ahead +\S+Z +requested: moment_reached$", decisions)
-    assert re.search(r"3 days ahead +mail sent: accepted\n", messages)
+    assert re.search(r"3 days ahead +\S+Z +requested: moment_reached  trace [0-9a-f]{32}$", decisions)
+    assert re.search(r"3 days ahead +mail sent: accepted  trace [0-9a-f]{32}\n", messages)
     assert "nothing: every step has been decided" in following
 
 

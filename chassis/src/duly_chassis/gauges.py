@@ -54,8 +54,8 @@ CHASSIS = (
         "SELECT count(*)::float8 AS value FROM (SELECT FROM outbox WHERE published_at IS NULL LIMIT 10000) AS waiting",
     ),
     Asked(
-        "duly_dead_letters",
-        "Dead letters that are kept; counted up to 10,000",
+        "duly_dead_letters_open",
+        "Dead letters that lie there; counted up to 10,000",
         """
         SELECT reason, count(*)::float8 AS value
           FROM (SELECT reason FROM dead_letters LIMIT 10000) AS kept GROUP BY reason

@@ -34,6 +34,10 @@ class Ids(RandomIdGenerator):
         """Return the given trace id, or a random one."""
         return super().generate_trace_id() if self.given is None else self.given.trace_id
 
+    def is_trace_id_random(self) -> bool:
+        """Say no: most are derived, and the flag would make a header differ from what tables name."""
+        return False
+
 
 class Exported(Traces):
     """Hands spans to a processor of OpenTelemetry's SDK, as one service's."""

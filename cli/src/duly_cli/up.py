@@ -178,6 +178,7 @@ def _say(where: dict[str, str], found: Endpoints | None) -> None:
     """Say where everything is."""
     for name, address in where.items():
         typer.echo(f"{name:<12} {address}/health/ready")
+    typer.echo("metrics      at the same addresses, /metrics")
     if found is not None:
         typer.echo(f"Kafka        {found.kafka_bootstrap}")
         typer.echo(f"PostgreSQL   {found.database_url.rpartition('@')[2]}")
