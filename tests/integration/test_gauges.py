@@ -50,6 +50,17 @@ async def test_oldest_due_is_counted_by_the_business_clock(reminding: Bench, mon
     assert 0 < (value(reminding, "duly_outbox_age_seconds") or 0) < 60
 
 
+async def test_every_gauge_of_a_service_finds_its_answer_by_an_index(messengers: Bench, reminding: Bench) -> None:
+    """A scrape must not read a ledger of millions: with an index to choose, the planner needs no other way."""
+    for bench in (messengers, reminding):
+        await bench.outside.execute("SET enable_seqscan = off")
+        for asked in bench.service.gauges:
+            now = (MOMENT,) if "$1" in asked.query else ()
+            plan = "\n".join(await bench.column(f"EXPLAIN {asked.query}", *now))
+            assert "Index" in plan
+            assert "Seq Scan" not in plan
+
+
 async def test_doubts_and_parked_messages_show_with_their_age(
     messengers: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

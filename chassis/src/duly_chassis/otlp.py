@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFlags
 
+from duly_chassis.faults import label
 from duly_chassis.logs import log
 from duly_chassis.traces import LINKS_MAX, Span, Traces, now_ns
 
@@ -54,19 +55,25 @@ class Exported(Traces):
     def record(self, spans: Iterable[Span]) -> None:
         """Queue the spans; the processor sends them from its own thread, and drops what it has no room for."""
         ended_ns = now_ns()
-        for one in spans:
-            self._ids.given = context_of(one.context) if one.context else None
-            span = self._tracer.start_span(
-                one.name,
-                context=Context(),  # each begins at its own root: its causes are links
-                kind=KINDS[one.kind],
-                attributes=one.attributes,
-                links=[Link(context_of(link)) for link in one.links[:LINKS_MAX] if link],
-                start_time=ended_ns - int(one.lasted_s * 1e9),
-            )
-            if one.failed:
-                span.set_status(StatusCode.ERROR)
-            span.end(ended_ns)
+        try:
+            for one in spans:
+                self._record(one, ended_ns)
+        except Exception as error:  # noqa: BLE001 - what they tell of is committed: a trace must not undo it
+            LOG.warning("spans_unrecorded", error=label(error))
+
+    def _record(self, one: Span, ended_ns: int) -> None:
+        self._ids.given = context_of(one.context) if one.context else None
+        span = self._tracer.start_span(
+            one.name,
+            context=Context(),  # each begins at its own root: its causes are links
+            kind=KINDS[one.kind],
+            attributes=one.attributes,
+            links=[Link(context_of(link)) for link in one.links[:LINKS_MAX] if link],
+            start_time=ended_ns - int(one.lasted_s * 1e9),
+        )
+        if one.failed:
+            span.set_status(StatusCode.ERROR)
+        span.end(ended_ns)
 
     async def close(self, deadline_s: float) -> None:
         """Send what is left; a collector that does not answer costs the spans, never the stop."""

@@ -77,6 +77,15 @@ def test_batch_is_one_span_with_a_bounded_number_of_links() -> None:
     assert span.attributes["messaging.batch.message_count"] == 5000
 
 
+def test_span_that_cannot_be_recorded_costs_nothing_else() -> None:
+    """What it tells of is committed already: an exception here would have the batch applied as if it had failed."""
+    traces, kept = exported()
+    traces.record([Span("one", ("no context",))])
+    traces.record([Span("two", ())])
+
+    assert [span.name for span in kept.get_finished_spans()] == ["two"]
+
+
 async def test_nothing_is_recorded_and_no_sdk_is_made_without_a_collector(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", raising=False)
