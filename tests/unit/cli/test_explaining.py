@@ -64,6 +64,22 @@ def test_story_says_why_a_step_stayed_silent() -> None:
     assert "    3 days ahead    2026-03-29T08:00:00Z  withheld: completed" in lines
 
 
+def test_story_names_the_trace_of_each_step_where_one_is_known() -> None:
+    """LIBRARIES section 3: from a line of the story to the collector, and from an older release without any."""
+    decided = reminders()["decisions"][0] | {"trace": "d1"}
+    attempt = {"at": "T", "state": "posting", "reason": "sending", "code": "", "trace": "a1"}
+    sent = message("sent", trace="d1", history=[attempt])
+
+    lines = told({"reminders": reminders(trace="f1", decisions=[decided]), "messenger": messenger(sent)})
+
+    assert [line for line in lines if "trace" in line] == [
+        "  trace            f1",
+        "   14 days ahead    2026-03-18T09:00:00Z  requested: moment_reached  trace d1",
+        "   14 days ahead    mail sent: r  trace d1",
+        "      T  posting: sending  trace a1",
+    ]
+
+
 def test_story_of_nobody_says_that_nothing_is_known() -> None:
     nothing = "Nothing is known of this person and assignment, by those who answered."
 
