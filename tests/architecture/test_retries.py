@@ -19,7 +19,7 @@ POLLS = {
     "messenger.smtp_connect._reach": "tries each address of the relay once, before there is a connection or a letter",
     "duly_local.waiting.until": "the one poll of the local stack; with a deadline",
     "messenger.smtp._drain": "a full socket tells only its transport, so that is asked; within the gate's deadline",
-    "duly_chassis.lane.Lanes._alone": "three tries of one record without a pause, then it is a dead letter",
+    "duly_chassis.applying.Applying._alone": "three tries of one record without a pause, then it is a dead letter",
 }
 TENACITY_IN = {"duly_chassis.retry": "the one policy of waiting"}
 RETRIES_IN_SERVICES = {

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from duly_chassis import outbox
+from duly_chassis.applying import Counted
 from duly_chassis.database import Connection
-from duly_chassis.lane import Counted
 from duly_chassis.web import Refusal
 from messenger import answers, orders
 from messenger.app import sending
@@ -97,7 +97,7 @@ async def test_gate_passes_a_row_over_that_a_stop_is_just_changing(messengers: B
     await box.reached.wait()
     async with messengers.database.transaction() as connection:
         reads = messengers.reads([tape.record(stop(), "stop")])
-        await messengers.lanes._handle(connection, [read.outcome for read in reads], Counted())  # type: ignore[misc]
+        await messengers.lanes._applying._handle(connection, [read.outcome for read in reads], Counted())  # type: ignore[misc]
         box.open.set()
         await box.inside.wait()  # while the stop is not yet committed
     await step

@@ -35,10 +35,13 @@ async def test_every_table_with_a_tenant_is_guarded(database_url: str, schema: s
     guarded = [table for table in tables if table["of_tenants"]]
 
     assert len(guarded) >= 3
+    assert "dead_letters" in {table["relname"] for table in guarded}
     for table in guarded:
         found = [table[name] for name in ("relrowsecurity", "relforcerowsecurity", "policy", "index")]
         assert (table["relname"], found) == (table["relname"], [True] * 4)
-    assert not {table["owner"] for table in tables} & {role for name in SCHEMAS for role in (name, f"{name}_reader")}
+    assert not {table["owner"] for table in tables} & {
+        role for name in SCHEMAS for role in (name, f"{name}_reader", f"{name}_letters")
+    }
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
@@ -50,7 +53,7 @@ async def test_reader_may_read_tenants_tables_only_and_the_roles_are_ordinary(da
             SELECT rolname, rolbypassrls, rolsuper, rolcanlogin, rolcreaterole FROM pg_roles
              WHERE rolname = ANY($1) ORDER BY rolname
             """,
-            [schema, f"{schema}_reader"],
+            [schema, f"{schema}_letters", f"{schema}_reader"],
         )
         reader = f"{schema}_reader"
         tables = await connection.fetch(TABLES, schema)
@@ -70,11 +73,12 @@ async def test_reader_may_read_tenants_tables_only_and_the_roles_are_ordinary(da
 
     assert [tuple(role) for role in roles] == [
         (schema, True, False, False, False),
+        (f"{schema}_letters", False, False, False, False),
         (reader, False, False, False, False),
     ]
     assert {name for name, may in readable.items() if may} == {
         table["relname"] for table in tables if table["of_tenants"] or table["relname"] == "policies"
-    }
+    } - {"dead_letters"}
     assert not any(readable[name] for name in ("outbox", "dead_letters", "consumer_offsets", "brakes", "health"))
     assert writable == []
 

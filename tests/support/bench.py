@@ -11,8 +11,9 @@ import asyncpg
 from duly_chassis import due
 from duly_chassis.clock import DrivenClock
 from duly_chassis.database import Database
+from duly_chassis.applying import Read
 from duly_chassis.dead_letters import Raw
-from duly_chassis.lane import Lanes, Read
+from duly_chassis.lane import Lanes
 from duly_chassis.metrics import Metrics
 from duly_chassis.service import Context, Service, Step
 from duly_chassis.settings import ServiceSettings

@@ -6,33 +6,35 @@ MANUAL, the bytes arrive untouched, and this handler never raises (RELIABILITY 3
 
 import asyncio
 import dataclasses
-import time
-from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from duly_chassis import brakes, retry
+from duly_chassis.applying import Killer, Read
+from duly_chassis.database import Connection
 from duly_chassis.dead_letters import Raw
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import label
-from duly_chassis.lane import Lanes, Read
+from duly_chassis.lane import Lanes
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
+from duly_chassis.offsets import Partition
+from duly_chassis.recent import Recent, poison_in
 from duly_chassis.service import Service
 from duly_chassis.settings import ServiceSettings
-from duly_contracts.decode import Decoder, Poison
+from duly_chassis.starts import STARTS_ALONE_MAX, Starts, begin_alone, survived
+from duly_contracts.decode import Decoder
 
-POISON_PER_MINUTE_MAX = 20
-POISON_SHARE_MAX = 0.05
-RECENT_RECORDS = 1000
 BRAKE_POLL_S = 1.0
 LANE_RECORDS_MIN = 200  # below this, more commits cost more than lanes side by side win
 LOG = log("consumer")
+T = TypeVar("T")
 
 
 async def untouched(message: KafkaMessage) -> Any:
@@ -61,6 +63,7 @@ class Consumer:
         epochs: Epochs,
         lanes: Lanes,
         metrics: Metrics,
+        one_alone: asyncio.Lock,
     ) -> None:
         self._service = service
         self._settings = settings
@@ -69,6 +72,9 @@ class Consumer:
         self._metrics = metrics
         self._decoder = Decoder(event for listen in service.listens for event in listen.types)
         self._recent = Recent()
+        self._starts = Starts(self._in_place, settings.batch_records_max)
+        self._one_alone = one_alone
+        self._subscriber: Any = None
         self.stopping = False
         self.held: str | None = None
         """The brake that holds this consumer, if one does."""
@@ -93,27 +99,43 @@ class Consumer:
             decoder=untouched,
             # By range, not round robin: partition N of every topic belongs to one replica, as it does to one lane.
             partition_assignment_strategy=(RangePartitionAssignor,),
+            listener=self._starts,
         )
 
         async def consume(message: KafkaMessage) -> None:
             await self.batch(message)
 
         subscriber(consume)
+        self._subscriber = subscriber
         return subscriber
 
     async def batch(self, message: KafkaMessage) -> None:
         """Apply one batch and acknowledge it."""
         raw = message.raw_message
         records: Sequence[Raw] = raw if isinstance(raw, tuple) else (raw,)
-        reads = [Read(record, self._read(record)) for record in records]
-        await self._pass_brake(sum(isinstance(read.outcome, Poison) for read in reads), len(reads))
+        await self._pass_held()
         if self.stopping:
             return  # a stop releases no brake: nothing is written, and the batch comes again
-        if await self._apply(reads):
+        suspects, rest = await self._starts.part(records, self._end_of)
+        reads, dropped = [], 0
+        for record in suspects:
+            read, known = await self._alone(record)
+            if self.stopping:
+                return
+            reads.append(read)
+            dropped += known
+        if suspects:
+            await self._starts.note(rest)
+        others = [Read(record, self._read(record)) for record in rest]
+        await self._pass_brake(others)
+        if self.stopping:
+            return
+        if await self._apply(others) or dropped:
             await self._same_log()
             if self.stopping:
                 return  # nothing may be acknowledged that was only taken for a redelivery
-            await self._apply(reads)  # in a new epoch they count; what really came again is dropped again
+            await self._apply([*reads, *others])  # in a new epoch they count; what really came again is dropped again
+        self._starts.passed(records)
         for wake in self.committed:
             wake()
         try:
@@ -137,57 +159,62 @@ class Consumer:
     def _read(self, record: Raw) -> Any:
         return self._decoder.decode(record.topic, record.key, record.headers, record.value)
 
-    async def _pass_brake(self, poison: int, number: int) -> None:
-        """Hold before writing when too much is poison: a bad schema must not empty the topic into dead letters."""
+    def _end_of(self, place: Partition) -> int | None:
+        """Return where a partition's log ended when its records were fetched; None when it is ours no more."""
+        try:
+            end: int | None = self._subscriber.consumer.highwater(TopicPartition(*place))
+        except (AssertionError, KafkaError):
+            return None
+        return end
+
+    async def _alone(self, record: Raw) -> tuple[Read, int]:
+        """Apply one record over which a process may have died, with no other of this process begun beside it."""
+        async with self._one_alone:
+            starts = await self._in_place(lambda connection: begin_alone(connection, record))
+            killer = starts > STARTS_ALONE_MAX
+            read = Read(record, Killer(STARTS_ALONE_MAX) if killer else self._read(record))
+            if not self._too_much([read]):
+                self._recent.note(poison_in([read]), 1)
+                return read, await self._lanes.apply([read], lambda: self.stopping)
+        await self._pass_brake([read])  # a person may take days: meanwhile other services go on
+        return read, 0 if self.stopping else await self._lanes.apply([read], lambda: self.stopping)
+
+    async def _pass_held(self) -> None:
+        """Wait for the release of what holds this consumer already."""
         if self.held is not None:
             await self.wait_for_release()
             await self._same_log()  # the release of a short log is acted on here
-        if self._recent.too_much(poison, number):
-            reason = f"{poison} of {number} records in one batch could not be read"
-            await self._lanes.in_place(
-                lambda connection: brakes.trip(connection, brakes.DEAD_LETTERS, reason), lambda: self.stopping
-            )
-            self._recent = Recent()
-            await self.wait_for_release()
-            return  # what a person has let pass does not count again
-        self._recent.note(poison, number)
+
+    def _too_much(self, reads: Sequence[Read]) -> bool:
+        return self._recent.too_much(poison_in(reads), len(reads))
+
+    async def _pass_brake(self, reads: Sequence[Read]) -> None:
+        """Hold before writing when too much is poison: a bad schema must not empty the topic into dead letters."""
+        if not self._too_much(reads):
+            self._recent.note(poison_in(reads), len(reads))
+            return
+        reason = f"{poison_in(reads)} of {len(reads)} records in one batch could not be read"
+
+        async def hold(connection: Connection) -> None:
+            await survived(connection, {(read.record.topic, read.record.partition) for read in reads})
+            await brakes.trip(connection, brakes.DEAD_LETTERS, reason)
+
+        await self._in_place(hold)
+        self._recent = Recent()
+        await self.wait_for_release()  # what a person has let pass does not count again
+
+    async def _in_place(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        return await self._lanes.in_place(work, lambda: self.stopping)
 
     async def wait_for_release(self) -> None:
         """Wait, for as long as it takes, until a person has released what holds this consumer."""
         while not self.stopping:
-            holding = await self._lanes.in_place(brakes.held, lambda: self.stopping)
+            holding = await self._in_place(brakes.held)
             self.held = holding[0][0] if holding else None
             if self.held is None:
                 return
             LOG.error("consumer_held", service=self._service.name, brake=self.held, reason=holding[0][1])
             await asyncio.sleep(BRAKE_POLL_S)
-
-
-class Recent:
-    """How much of what came lately was poison (machine clock)."""
-
-    def __init__(self) -> None:
-        self._minute: deque[tuple[float, int]] = deque()
-        self._thousand: deque[tuple[int, int]] = deque()
-
-    def note(self, poison: int, number: int) -> None:
-        """Remember one batch."""
-        if poison:
-            self._minute.append((time.monotonic(), poison))
-        self._thousand.append((poison, number))
-        while sum(seen for _, seen in self._thousand) - self._thousand[0][1] >= RECENT_RECORDS:
-            self._thousand.popleft()
-
-    def too_much(self, poison: int, number: int) -> bool:
-        """Tell whether this batch would break a limit; few records say nothing about a share."""
-        if not poison:
-            return False
-        since = time.monotonic() - 60
-        if poison + sum(count for at, count in self._minute if at >= since) > POISON_PER_MINUTE_MAX:
-            return True
-        seen = number + sum(count for _, count in self._thousand)
-        bad = poison + sum(count for count, _ in self._thousand)
-        return seen >= RECENT_RECORDS and bad > POISON_SHARE_MAX * seen
 
 
 def split(reads: Sequence[Read], lanes: int) -> list[list[Read]]:

@@ -1,7 +1,7 @@
 """PostgreSQL, as a service uses it: one pool for its workers, one for those who answer people.
 
 The workers' role handles records of many tenants in one statement and is not under row-level security; the
-reader's role is, and sees one tenant per transaction. Neither owns a table.
+reader's role is, and sees one tenant per transaction; a third alone reads the bytes of dead letters. None owns a table.
 """
 
 from collections.abc import AsyncIterator
@@ -21,6 +21,7 @@ else:
 
 STATEMENT_DEADLINE_S = 30
 IDLE_IN_TRANSACTION_MS = 10_000
+EVERYBODY = "*"  # the operator's view of dead letters: no tenant can have this name
 READERS_MAX = 1  # explanations are few; the workers need the connections
 
 
@@ -61,6 +62,17 @@ class Database:
         """One reader's transaction, which sees one tenant; the only place that sets it (SET LOCAL)."""
         async with self.readers.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute("SELECT set_config('duly.tenant', $1, true)", tenant_id)
+            yield connection
+
+    @asynccontextmanager
+    async def letters(self, tenant_id: str) -> AsyncIterator[Connection]:
+        """One transaction of the role that reads dead letters, their bytes too; sees one tenant's, or EVERYBODY's."""
+        async with self.readers.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(
+                "SELECT set_config('role', $1, true), set_config('duly.tenant', $2, true)",
+                f"{self._settings.service}_letters",
+                tenant_id,
+            )
             yield connection
 
     async def _pool(self, role: str, size: int) -> Pool:

@@ -1,5 +1,6 @@
 """Builds a running service from its description: FastStream around it, loops beside it, an orderly end."""
 
+import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator
@@ -19,11 +20,13 @@ from duly_chassis.faults import Fault, fault, label
 from duly_chassis.gauges import Gauges
 from duly_chassis.health import Health, Progress
 from duly_chassis.lane import Lanes
+from duly_chassis.letter_routes import LetterRoutes
 from duly_chassis.logs import log
 from duly_chassis.loops import Supervised
 from duly_chassis.metrics import Metrics
 from duly_chassis.pulse import Pulse
 from duly_chassis.relay import Relay
+from duly_chassis.replays import Replays
 from duly_chassis.routes import Routes
 from duly_chassis.scrape import Scrape
 from duly_chassis.service import Context, Loop, Service
@@ -39,8 +42,14 @@ class Host:
     """One service, wired: `app` is what an ASGI server or `faststream run` serves."""
 
     def __init__(
-        self, service: Service[Any], settings: ServiceSettings, clock: Clock, traces: Traces | None = None
+        self,
+        service: Service[Any],
+        settings: ServiceSettings,
+        clock: Clock,
+        traces: Traces | None = None,
+        one_alone: asyncio.Lock | None = None,
     ) -> None:
+        # `one_alone` is shared by the services of one process: of two records begun alone, one would be blamed wrongly.
         self.service = service
         self.settings = settings
         self.clock = clock
@@ -49,7 +58,9 @@ class Host:
         self.database = Database(settings)
         self._lanes = Lanes(service, self.database, clock, self.metrics, self.traces)
         self._epochs = Epochs(service, settings, self.database)
-        self._consumer = Consumer(service, settings, self._epochs, self._lanes, self.metrics)
+        self._consumer = Consumer(
+            service, settings, self._epochs, self._lanes, self.metrics, one_alone or asyncio.Lock()
+        )
         self._relay = Relay(settings, self.database, self.metrics)
         self._wakes: list[Wake] = []
         self._started = False
@@ -75,7 +86,9 @@ class Host:
         )
         gauges = Gauges(service.gauges, self.database, clock, self.metrics)
         scrape = Scrape(self.metrics, gauges, self.health, progress)
-        routes = Routes(service, settings, self.database, self.health, scrape, clock, self.woken, self.traces)
+        replays = Replays(service, self.database, clock, self.metrics)
+        letters = LetterRoutes(service.name, self.database, replays, self.woken)
+        routes = Routes(service, settings, self.database, self.health, scrape, clock, self.woken, self.traces, letters)
         self.app = AsgiFastStream(
             broker,
             logger=None,

@@ -52,7 +52,7 @@ def schemas(database_url: str, entries: Sequence[Entry], say: Callable[[str], No
 def _schema(connection: Connection, entry: Entry) -> None:
     """Migrate one schema: roles, both chains, then rights for every table they made."""
     name = entry.name  # from an entry point of ours, [a-z_] by the naming test: safe inside SQL
-    for role in (name, f"{name}_reader"):
+    for role in (name, f"{name}_reader", f"{name}_letters"):
         known = connection.scalar(text("SELECT true FROM pg_roles WHERE rolname = :role"), {"role": role})
         if not known:
             connection.execute(text(f'CREATE ROLE "{role}" NOLOGIN'))
@@ -60,6 +60,7 @@ def _schema(connection: Connection, entry: Entry) -> None:
     # Batches mix tenants, so the workers' role is not under row-level security; its statements carry the tenant.
     connection.execute(text(f'ALTER ROLE "{name}" BYPASSRLS'))
     connection.execute(text(f'ALTER ROLE "{name}_reader" NOBYPASSRLS'))
+    connection.execute(text(f'ALTER ROLE "{name}_letters" NOBYPASSRLS'))
     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{name}"'))
     connection.execute(text(f'SET search_path TO "{name}"'))
     connection.commit()
@@ -93,7 +94,7 @@ BEGIN
                EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'one_tenant') AS has_policy
           FROM pg_class c
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
-         WHERE c.relnamespace = '"{schema}"'::regnamespace AND c.relkind IN ('r', 'p')
+         WHERE c.relnamespace = '"{schema}"'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'dead_letters'
     LOOP
         EXECUTE format('ALTER TABLE "{schema}".%I ENABLE ROW LEVEL SECURITY', found.relname);
         EXECUTE format('ALTER TABLE "{schema}".%I FORCE ROW LEVEL SECURITY', found.relname);
@@ -105,6 +106,18 @@ BEGIN
                 'USING (tenant_id = nullif(current_setting(''duly.tenant'', true), ''''))', found.relname);
         END IF;
     END LOOP;
+    -- The bytes of dead letters are personal data: workers write them, and one role that does nothing else reads them.
+    REVOKE SELECT ON "{schema}".dead_letters FROM "{schema}", "{schema}_reader";
+    GRANT SELECT (ctid, id, tenant_id, topic, partition, "offset", epoch, reason, fingerprint, cause, received_at,
+                  state, settled_at, settled_by, settled_reason, replay_count, replayed_at)
+        ON "{schema}".dead_letters TO "{schema}";
+    GRANT USAGE ON SCHEMA "{schema}" TO "{schema}_letters";
+    GRANT SELECT ON "{schema}".dead_letters TO "{schema}_letters";
+    ALTER TABLE "{schema}".dead_letters ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+    DROP POLICY IF EXISTS one_tenant ON "{schema}".dead_letters;
+    -- '*' is no tenant's name: the operator's view, which alone shows what belongs to nobody
+    CREATE POLICY one_tenant ON "{schema}".dead_letters FOR SELECT TO "{schema}_letters"
+        USING (current_setting('duly.tenant', true) IN (tenant_id, '*'));
 END $$
 """
 

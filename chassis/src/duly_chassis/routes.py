@@ -9,6 +9,7 @@ from duly_chassis import asyncapi, asyncapi_page, brakes, outbox, web
 from duly_chassis.clock import Clock
 from duly_chassis.database import Database
 from duly_chassis.health import Finding, Health
+from duly_chassis.letter_routes import LetterRoutes
 from duly_chassis.scrape import Scrape
 from duly_chassis.service import Act, Answer, Service
 from duly_chassis.settings import ServiceSettings
@@ -36,6 +37,7 @@ class Routes:
         clock: Clock,
         committed: Callable[[], None],
         traces: Traces,
+        letters: LetterRoutes,
     ) -> None:
         self._service = service
         self._token = settings.http_token
@@ -45,6 +47,7 @@ class Routes:
         self._clock = clock
         self._committed = committed
         self._traces = traces
+        self._letters = letters
 
     def table(self) -> list[tuple[str, web.Asgi]]:
         """Name every path; health and metrics ask for no token, for they hold no data of anybody."""
@@ -58,6 +61,9 @@ class Routes:
             *((act.path, web.guarded("POST", self._token, self._acting(act))) for act in self._service.acts),
             ("/v1/brakes", web.guarded("GET", self._token, self._brakes)),
             ("/v1/brakes/release", web.guarded("POST", self._token, self._release)),
+            ("/v1/dead-letters", web.guarded("GET", self._token, self._letters.look)),
+            ("/v1/dead-letters/replay", web.guarded("POST", self._token, self._letters.replay)),
+            ("/v1/dead-letters/discard", web.guarded("POST", self._token, self._letters.discard)),
         ]
 
     def _answers(self) -> Sequence[tuple[str, Answer]]:

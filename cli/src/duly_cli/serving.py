@@ -72,15 +72,16 @@ async def together(
 ) -> AsyncIterator[list[tuple[Host, str]]]:
     """Run several services side by side; gives each host with its address."""
     async with AsyncExitStack() as stack:
-        hosts = [_built(entry, settings, clock) for entry, settings in services]
+        one_alone = asyncio.Lock()
+        hosts = [_built(entry, settings, clock, one_alone) for entry, settings in services]
         addresses = [await stack.enter_async_context(running(host)) for host in hosts]
         yield list(zip(hosts, addresses, strict=True))
 
 
-def _built(entry: Entry, settings: ServiceSettings, clock: Clock) -> Host:
+def _built(entry: Entry, settings: ServiceSettings, clock: Clock, one_alone: asyncio.Lock) -> Host:
     """Wire one service; raises Unstarted with what it says of its settings, or of a file they name."""
     try:
-        return Host(entry.build(settings, clock), settings, clock)
+        return Host(entry.build(settings, clock), settings, clock, one_alone=one_alone)
     except Exception as error:  # each service has errors of its own, and this command knows none of them by name
         raise unstarted(entry.name, error) from error
 

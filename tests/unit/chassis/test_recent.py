@@ -4,14 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from duly_chassis.consumer import Recent
+from duly_chassis.recent import Recent
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Hold the machine clock in hand."""
     now = [1000.0]
-    monkeypatch.setattr("duly_chassis.consumer.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("duly_chassis.recent.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
