@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 
 from duly_chassis import due
+from duly_chassis.applying import Read
 from duly_chassis.clock import DrivenClock
 from duly_chassis.database import Database
-from duly_chassis.applying import Read
 from duly_chassis.dead_letters import Raw
 from duly_chassis.lane import Lanes
 from duly_chassis.metrics import Metrics

@@ -46,6 +46,17 @@ async def skip_to_end(bootstrap: str, group: str, topics: Sequence[Topic]) -> di
         await consumer.stop()
 
 
+async def empty(bootstrap: str, group: str) -> bool:
+    """Tell whether a group has no members left; a killed one is missed only after its session's time."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        ((_, _, state, *_),) = (await admin.describe_consumer_groups([group]))[0].groups
+        return bool(state in {"Empty", "Dead"})
+    finally:
+        await admin.close()
+
+
 async def committed(bootstrap: str, group: str) -> dict[TopicPartition, int]:
     """Return what a group has acknowledged."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)

@@ -1,6 +1,8 @@
 """The smallest service there can be: it notes each fact as a row, and can be told to fail in every way."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ from duly_contracts.training import TrainingAssignedV1, TrainingCompletedV1
 WRITE_NUL = "write a NUL"
 BREAK_A_RULE = "break a rule"
 RAISE = "raise"
+KILL = "kill the process"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -132,6 +135,8 @@ def service(switches: Switches) -> Service[ToyStore]:
         await tx.note(facts)
         switches.entered.set()
         await switches.open.wait()
+        if any(getattr(fact.data, "training_title", "") == KILL for fact in facts):
+            os.kill(os.getpid(), signal.SIGKILL)
         if any(getattr(fact.data, "training_title", "") == RAISE for fact in facts):
             raise KeyError("toy")
         for fact in facts:

@@ -8,10 +8,15 @@ import aiohttp
 from duly_chassis.plain import PlainError
 
 ASK_DEADLINE_S = 30
+HELD = "held_by_a_brake"
 
 
 class Unanswered(PlainError):
     """A service gave no answer, or refused; the text says which and how."""
+
+
+class HeldByBrake(PlainError):
+    """A brake holds what was asked for; the text says how it is released."""
 
 
 async def get(address: str, path: str, query: Mapping[str, str], token: str | None = None) -> Any:
@@ -19,8 +24,8 @@ async def get(address: str, path: str, query: Mapping[str, str], token: str | No
     return await _ask("GET", address, path, token, params=dict(query))
 
 
-async def post(address: str, path: str, order: Mapping[str, str], token: str | None = None) -> Any:
-    """Give a service an order and return its answer; raises Unanswered."""
+async def post(address: str, path: str, order: Mapping[str, Any], token: str | None = None) -> Any:
+    """Give a service an order and return its answer; raises Unanswered or HeldByBrake."""
     return await _ask("POST", address, path, token, json=dict(order))
 
 
@@ -37,5 +42,7 @@ async def _ask(method: str, address: str, path: str, token: str | None, **conten
         raise Unanswered(f"no answer from {address}{path} ({type(error).__name__}); is it running?") from None
     if response.status != 200:  # noqa: PLR2004 - the one status that carries an answer
         word = answer.get("error", "refused") if isinstance(answer, dict) else "refused"
+        if word == HELD:
+            raise HeldByBrake("a brake holds this service; look with `duly brakes list`, and release it first")
         raise Unanswered(f"{address}{path} answered {response.status}: {word}")
     return answer

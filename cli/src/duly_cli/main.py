@@ -16,6 +16,7 @@ COMMANDS = {
     "replay": ("duly_cli.replaying", "replay"),
     "parked": ("duly_cli.ordering", "parked"),
     "brakes": ("duly_cli.ordering", "brakes"),
+    "dead-letters": ("duly_cli.letters", "dead_letters"),
     "settings": ("duly_cli.describing", "print_settings"),
     "asyncapi": ("duly_cli.describing", "print_asyncapi"),
 }

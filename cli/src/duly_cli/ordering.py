@@ -23,7 +23,7 @@ By = Annotated[str, typer.Option("--by", help="Who decides; kept with the decisi
 def list_parked(tenant: Tenant, state: UpState, as_json: AsJson = False, token: Token = None) -> None:
     """List parked messages, the oldest first."""
     with told_plainly():
-        answer = asyncio.run(asking.get(_of(state, "messenger"), "/v1/parked", {"tenant": tenant}, token))
+        answer = asyncio.run(asking.get(service_address(state, "messenger"), "/v1/parked", {"tenant": tenant}, token))
         if as_json:
             sys.stdout.write(json.dumps(answer) + "\n")
             return
@@ -83,7 +83,7 @@ def release_brake(
     """Let held work go on."""
     with told_plainly():
         order = {"name": name, "by": by, "reason": reason}
-        answer = asyncio.run(asking.post(_of(state, service), "/v1/brakes/release", order, token))
+        answer = asyncio.run(asking.post(service_address(state, service), "/v1/brakes/release", order, token))
         typer.echo(json.dumps(answer) if as_json else f"{service}: {name} is released")
 
 
@@ -91,7 +91,8 @@ async def _brakes(where: dict[str, str], token: str | None) -> dict[str, Any]:
     return {name: await asking.get(address, "/v1/brakes", {}, token) for name, address in where.items()}
 
 
-def _of(state: Path, service: str) -> str:
+def service_address(state: Path, service: str) -> str:
+    """Return where one service answers; raises Usage with the names of those that do."""
     where = addresses(state)
     if service not in where:
         raise Usage(f"{service} does not run here; there are: {', '.join(sorted(where))}")
@@ -100,5 +101,5 @@ def _of(state: Path, service: str) -> str:
 
 def _order(state: Path, path: str, order: dict[str, str], token: str | None, *, as_json: bool) -> None:
     with told_plainly():
-        answer = asyncio.run(asking.post(_of(state, "messenger"), path, order, token))
+        answer = asyncio.run(asking.post(service_address(state, "messenger"), path, order, token))
         typer.echo(json.dumps(answer) if as_json else f"{answer['outreach_id']} is now {answer['state']}")

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from duly_chassis.plain import PlainError
 from duly_chassis.policy_file import PolicyError
+from duly_cli.asking import HeldByBrake
 from duly_cli.rehearsal.tables import OuladError
 from duly_local.errors import LocalError
 
@@ -25,7 +26,7 @@ class Usage(Exception):
 
 @contextmanager
 def told_plainly() -> Iterator[None]:
-    """Turn known troubles into lines on stderr and an exit code: 1 failed, 2 usage."""
+    """Turn known troubles into lines on stderr and an exit code: 1 failed, 2 usage, 3 held by a brake."""
     try:
         yield
     except (OuladError, PolicyError) as error:
@@ -34,6 +35,8 @@ def told_plainly() -> Iterator[None]:
         _end([_setting(one) for one in error.errors(include_input=False, include_url=False)], USAGE)
     except Usage as error:
         _end([str(error)], USAGE)
+    except HeldByBrake as error:
+        _end([str(error)], HELD)
     except (LocalError, PlainError) as error:
         _end([str(error)], FAILED)
     except (asyncpg.PostgresError, KafkaError, OSError) as error:
