@@ -1,14 +1,22 @@
 """The whole toy service on the real broker: batches, acknowledgements, brakes and rebuilt logs."""
 
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from pathlib import Path
+
 import pytest
+import typer
 from aiokafka.errors import CommitFailedError
 from faststream.kafka.message import KafkaAckableMessage
 
 from duly_chassis import brakes
+from duly_cli import serving, up
+from duly_cli.states import ADDRESSES
 from tests.support import http, kafka
 from tests.support.hosted import GROUP, Outside, hosted
 from tests.support.records import Tape, assigned
-from tests.support.toy import ToySettings
+from tests.support.toy import ENTRY, ToySettings
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.connected
@@ -174,3 +182,64 @@ async def stored(outside: Outside, next_offset: int, cluster: str) -> None:
         next_offset,
         cluster,
     )
+
+
+async def test_topic_that_is_listened_to_no_more_is_no_short_log(toy_settings: ToySettings, outside: Outside) -> None:
+    """RELIABILITY 5.6: what an earlier release had read says nothing about the logs of this one."""
+    cluster = await kafka.cluster_id(toy_settings.kafka_bootstrap)
+    await outside.connection.execute(
+        "INSERT INTO consumer_offsets (topic, partition, next_offset, cluster_id) VALUES ('duly.dropped', 0, $1, $2)",
+        FAR,
+        cluster,
+    )
+    async with hosted(toy_settings) as running:
+        await kafka.publish(toy_settings.kafka_bootstrap, Tape().record(assigned("a1"), "e1"))
+        assert await outside.until_happened(1) == ["a1"]
+        assert await held(running.address) == []
+
+
+async def test_replicas_share_partitions_by_number_over_all_topics(toy_settings: ToySettings, outside: Outside) -> None:
+    """By range: a person's facts of every topic come to one replica. Round robin parts them with four replicas."""
+    assert await outside.happened() == []
+    async with AsyncExitStack() as stack:
+        replicas = [await stack.enter_async_context(hosted(toy_settings, ready=False)) for _ in range(4)]
+
+        def assigned_now() -> list[set[tuple[str, int]]]:
+            consumers = [one.host._subscriber.consumer for one in replicas]
+            return [{(place.topic, place.partition) for place in one.assignment()} for one in consumers if one]
+
+        def shared_out() -> bool:
+            found = assigned_now()
+            return len(found) == 4 and all(found) and sum(len(places) for places in found) == 12
+
+        await until(shared_out, within_s=40)
+        for places in assigned_now():
+            numbers = {topic: {number for of, number in places if of == topic} for topic, _ in places}
+            assert numbers["duly.training"] == numbers["duly.people"]
+
+
+@pytest.mark.parametrize("settles", [True, False], ids=["ready but for the brake", "never ready"])
+async def test_service_held_by_a_brake_starts_again_and_can_be_released(
+    toy_settings: ToySettings, outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settles: bool
+) -> None:
+    """RELIABILITY 8: a person's word needs a process that hears it, so its address is noted before all is well."""
+    await outside.connection.execute("INSERT INTO brakes (name, reason) VALUES ('dead-letters', 'too many')")
+    await kafka.publish(toy_settings.kafka_bootstrap, Tape().record(assigned("a1"), "e1"))
+    monkeypatch.setattr(asyncio.get_running_loop(), "add_signal_handler", lambda *_: None)
+    said: list[str] = []
+    monkeypatch.setattr(typer, "echo", said.append)
+    if not settles:
+        monkeypatch.setattr(serving, "settled", lambda *_: asyncio.Event().wait())
+    running = asyncio.create_task(up._run([(ENTRY, toy_settings)], state=tmp_path))
+    try:
+        noted = tmp_path / ADDRESSES
+        await until(lambda: noted.exists() and (not settles or any("duly brakes list" in line for line in said)))
+        address = json.loads(noted.read_text(encoding="utf-8"))["toy"]
+        assert (await held(address), await outside.happened()) == (["dead-letters"], [])
+        release = {"name": "dead-letters", "by": "ada", "reason": "mended"}
+        assert (await http.post(address, "/v1/brakes/release", release))[0] == 200
+        assert await outside.until_happened(1) == ["a1"]
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert not noted.exists()

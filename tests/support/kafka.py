@@ -51,7 +51,8 @@ async def empty(bootstrap: str, group: str) -> bool:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        ((_, _, state, *_),) = (await admin.describe_consumer_groups([group]))[0].groups
+        (described,) = await admin.describe_consumer_groups([group])
+        ((_, _, state, *_),) = described.groups  # type: ignore[attr-defined]  # aiokafka types answers by their base
         return bool(state in {"Empty", "Dead"})
     finally:
         await admin.close()

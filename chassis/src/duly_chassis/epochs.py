@@ -22,7 +22,7 @@ LOG = log("epochs")
 
 
 class Epochs:
-    """Compares what was applied with what the broker has."""
+    """Compares what was applied with what the broker has, in the topics that this release listens to."""
 
     def __init__(self, service: Service[Any], settings: ServiceSettings, database: Database) -> None:
         self._service = service
@@ -48,7 +48,7 @@ class Epochs:
             short = {
                 place
                 for place, (next_offset, _) in known.items()
-                if place not in other and ends.get(place, 0) < next_offset
+                if place not in other and place in ends and ends[place] < next_offset
             }
             if not short:
                 return True

@@ -107,8 +107,9 @@ class ServiceSettings(BaseSettings):
     stop_deadline_s: float = Field(default=25, gt=0, le=300)
     """How long an orderly stop may take (machine clock) before what is left is abandoned to crash recovery."""
 
-    keep_inbox_days: int = Field(default=45, ge=1)
-    """How long seen event ids are kept: longer than the topic keeps records (machine clock)."""
+    keep_inbox_days: int = Field(default=66, ge=1)
+    """How long seen event ids are kept: longer than topics keep records and dead letters may be replayed, together
+    (35 and 30 days; machine clock)."""
 
     keep_outbox_days: int = Field(default=1, ge=1)
     """How long published events stay in the outbox (machine clock)."""
