@@ -146,7 +146,7 @@ async def test_kills_at_random_moments_neither_lose_nor_double_nor_blame(
     records = [tape.record(assigned(f"a{n}"), f"e{n}", partition=n % 3) for n in range(number)]
     await kafka.publish(toy_settings.kafka_bootstrap, *records)
     environment = variables(toy_settings, batch_records_max=10)
-    for moment in sorted(chance.sample(range(number), 5)):
+    for moment in sorted(chance.sample(range(number), 3)):
         with life(environment) as process:
 
             async def reached(least: int = moment) -> bool:

@@ -8,7 +8,20 @@ from typer.testing import CliRunner
 from duly_cli.main import app
 
 VERBS = {
-    (): ["up", "run", "migrate", "facts", "explain", "demo", "replay", "parked", "brakes", "settings", "asyncapi"],
+    (): [
+        "up",
+        "run",
+        "migrate",
+        "facts",
+        "explain",
+        "demo",
+        "replay",
+        "parked",
+        "brakes",
+        "dead-letters",
+        "settings",
+        "asyncapi",
+    ],
     ("up",): ["--state", "DULY_KAFKA_BOOTSTRAP", "DULY_DATABASE_URL", "DULY_SMTP_URL", "Ctrl-C"],
     ("run",): ["NAME", "reminders"],
     ("migrate",): ["schemas", "topics"],
@@ -26,6 +39,11 @@ VERBS = {
     ("brakes",): ["list", "release"],
     ("brakes", "list"): ["--state", "--json"],
     ("brakes", "release"): ["SERVICE", "NAME", "--by", "--reason", "--state"],
+    ("dead-letters",): ["list", "show", "replay", "discard"],
+    ("dead-letters", "list"): ["--service", "--all", "--tenant", "--state", "--json"],
+    ("dead-letters", "show"): ["SERVICE", "GROUP|ID", "--tenant", "--state", "--json"],
+    ("dead-letters", "replay"): ["SERVICE", "--group", "--id", "--by", "--dry-run", "--tenant", "--state", "--json"],
+    ("dead-letters", "discard"): ["SERVICE", "--group", "--id", "--by", "--reason", "--dry-run", "--state", "--json"],
 }
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -39,7 +57,9 @@ def test_help_names_what_a_verb_takes(verb: tuple[str, ...]) -> None:
     assert [word for word in VERBS[verb] if word.casefold() not in text] == []
 
 
-@pytest.mark.parametrize("verb", [(), ("replay",), ("parked",), ("brakes",), ("facts",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "verb", [(), ("replay",), ("parked",), ("brakes",), ("facts",), ("dead-letters",)], ids=" ".join
+)
 def test_verb_without_words_shows_its_help(verb: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(app, [*verb])
 

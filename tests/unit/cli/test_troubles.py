@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from duly_chassis.migrate import MigrationError
 from duly_chassis.settings import ServiceSettings
-from duly_cli.asking import Unanswered
+from duly_cli.asking import HeldByBrake, Unanswered
 from duly_cli.entries import UnknownService
 from duly_cli.rehearsal.idle import NeverIdle
 from duly_cli.rehearsal.progress import OtherPlay
@@ -60,6 +60,10 @@ def test_known_trouble_is_told_in_its_own_words(error: Exception, capsys: pytest
 
 def test_wrong_usage_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(Usage("give this instead"), capsys) == (2, "give this instead\n")
+
+
+def test_what_a_brake_holds_ends_with_three(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(HeldByBrake("release it first"), capsys) == (3, "release it first\n")
 
 
 def test_broken_folder_is_told_one_line_for_each_fault(capsys: pytest.CaptureFixture[str]) -> None:
