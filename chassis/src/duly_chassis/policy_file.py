@@ -82,9 +82,10 @@ class Source:
                 meant.update(nearest(str(fault["loc"][0]), fields))
         for fault in error.errors():
             if fault["type"] != "missing" or fault["loc"][0] not in meant:
-                yield self._line(fault["loc"]), said(fault)
+                yield self.line(fault["loc"]), said(fault)
 
-    def _line(self, place: tuple[int | str, ...]) -> int:
+    def line(self, place: tuple[int | str, ...]) -> int:
+        """Return the line of a key, or of the nearest thing around it that has one."""
         while place not in self._lines:
             place = place[:-1]
         return self._lines[place]

@@ -21,7 +21,6 @@ from duly_contracts.outreach import (
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
 from messenger import answers, handlers, orders, reading, timers
-from messenger.addresses import parse_mailbox
 from messenger.domain import Hours
 from messenger.mailer import Mailer
 from messenger.sender import Leases, Rules, Sender
@@ -29,12 +28,14 @@ from messenger.settings import Settings
 from messenger.smtp import SmtpChannel
 from messenger.smtp_settings import parse_smtp_url
 from messenger.store import PURGE_STOPS, Store
+from messenger.wording import Words
 
 ENDING_FACTS = (TrainingCompletedV1, TrainingWithdrawnV1, TrainingDueChangedV1)
 
 
-def build(settings: Settings, _clock: Clock) -> Service[Store]:
+def build(settings: Settings, clock: Clock) -> Service[Store]:
     """Wire the service; production and tests differ by these arguments and nothing else."""
+    words = Words(settings)
     return Service(
         name="messenger",
         work=Store,
@@ -45,9 +46,14 @@ def build(settings: Settings, _clock: Clock) -> Service[Store]:
             Listen(topics.OUTREACH, (OutreachRequestedV1,), handlers.requested),
         ),
         timers=(When("park", Store.claim_in_doubt, timers.park),),
-        loops=sending(settings),
+        loops=(*sending(settings, words), words.loop),
         emits=(OutreachSentV1, OutreachSuppressedV1, OutreachFailedV1),
-        answers={"/v1/explain": answers.explain, "/v1/parked": answers.parked, "/v1/summary": answers.summary},
+        answers={
+            "/v1/explain": answers.explain,
+            "/v1/parked": answers.parked,
+            "/v1/summary": answers.summary,
+            "/v1/preview": words.preview(clock),
+        },
         acts=(Act("/v1/parked/send", orders.send), Act("/v1/parked/settle", orders.settle)),
         purges={"stops": PURGE_STOPS},
         waits=("ledger WHERE state = 'due'", "ledger WHERE state = 'in_doubt'"),
@@ -56,7 +62,7 @@ def build(settings: Settings, _clock: Clock) -> Service[Store]:
     )
 
 
-def sending(settings: Settings) -> tuple[Loop, ...]:
+def sending(settings: Settings, words: Words) -> tuple[Loop, ...]:
     """Name the sending loops, each with connections of its own, and the one that watches their leases."""
     batch_max = min(settings.sender_batch_max, 32 // settings.senders)  # 32 attempts without an outcome per process
     smtp = replace(
@@ -64,7 +70,7 @@ def sending(settings: Settings) -> tuple[Loop, ...]:
         connections=batch_max,
         loopback_only=settings.loopback_only,
     )
-    mailer = Mailer(parse_mailbox(settings.mail_sender), settings.default_zone, settings.default_locale)
+    mailer = Mailer(words.sender, settings.default_zone, words.writer)
     rules = Rules(
         hours=Hours(
             time.fromisoformat(settings.mail_opens), time.fromisoformat(settings.mail_closes), settings.default_zone

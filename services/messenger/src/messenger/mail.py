@@ -1,41 +1,42 @@
-"""A request becomes a letter: words chosen, filled in and encoded. No clock, no network; the same in, the same out."""
+"""A request becomes a letter: words chosen, filled in and encoded. No clock, no network; the same in, the same out.
 
-import re
-from binascii import b2a_qp
-from collections.abc import Mapping
+Rendering is done beforehand, in `prepare`: what is the same for many people is rendered once and kept.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from jinja2 import TemplateError
 from markupsafe import escape
 
 from messenger.addresses import Mailbox, checked_address
 from messenger.channel import Letter, message_id
+from messenger.counts import Counts
 from messenger.headers import clean, mailbox_header, shortened, text_header
-from messenger.moments import days_between, instant_of, locale_of, spoken
-from messenger.templates import NAME_MARK, Catalogue, Wording, load_templates, wording_for
-from messenger.unsendable import BadValue, MissingValue, TooLarge, Unsendable
+from messenger.mail_body import NAME_MARK, Draft
+from messenger.mail_words import ANY_HOST, days_ahead, words
+from messenger.renderer import HereRenderer, Renderer
+from messenger.templates import Catalogue, Choice, load
+from messenger.unsendable import Later, Unsendable
 
-BODY_BYTES_MAX = 256 * 1024
-SUBJECT_CHARACTERS_MAX = 200
-TITLE_IN_SUBJECT_CHARACTERS_MAX = 120  # so that the date after it survives
 NAME_CHARACTERS_MAX = 100
-LINK_CHARACTERS_MAX = 2_000
-FROM_DUE_AT = frozenset({"due_day", "due_time", "due_utc", "zone_known", "days_left"})
-DERIVED = FROM_DUE_AT | {"short_title", "name", "link", "subject"}  # never taken from a request as they are
-UNSAFE_IN_LINK = frozenset("\"'<>\\^`{|}")
-NAMED_LINES = re.compile(rf"([^\n]*{NAME_MARK}[^\n]*\n)")
-DRAFTS_MAX = 256  # of some 8 kB: few trainings, deadlines, zones and locales are shared by many people
+DRAFTS_MAX = 256  # of some 15 kB: few trainings, deadlines, zones and locales are shared by many people
+RENDERING_S_MAX = 2.0
+"""How long one `prepare` goes on beginning to render (machine clock): rows are locked meanwhile."""
+
+Key = tuple[str, tuple[str, ...], str | None, str, tuple[int, ...], str]
+"""All that a draft may depend on: wording, values, zone, locale, days ahead, and the name or the mark in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Who is written to; without a zone or a locale that we know the mail says UTC and speaks English."""
+    """Who is written to; without a zone or a locale that we know the mail says UTC and speaks the tenant's language."""
 
     mail: str = field(repr=False)
     name: str = field(default="", repr=False)
@@ -47,6 +48,7 @@ class Recipient:
 class MailRequest:
     """All that a mail is made of. `values` come from whoever asked for it, `now` is the business clock's."""
 
+    tenant: str
     outreach_id: UUID
     about: str
     step: str
@@ -59,25 +61,41 @@ class MailRequest:
 
 
 class MailWriter:
-    """Writes letters; holds the wordings, compiled once."""
+    """Writes letters; holds the wordings, and drafts of what many letters have in common."""
 
-    def __init__(self, catalogue: Catalogue | None = None) -> None:
-        self._catalogue = load_templates() if catalogue is None else catalogue
+    def __init__(
+        self,
+        catalogue: Catalogue | None = None,
+        renderer: Renderer | None = None,
+        counts: Counts | None = None,
+        hosts: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        self._catalogue = load() if catalogue is None else catalogue
+        self._renderer = renderer or HereRenderer()
+        self._counts = counts or Counts()
+        self._hosts = hosts or {}
+        self._drafts: OrderedDict[Key, Draft | Unsendable] = OrderedDict()
+
+    async def prepare(self, requests: Sequence[MailRequest]) -> None:
+        """Render what these letters need and no letter needed before; `write` tells what came of it."""
+        until_s = time.monotonic() + RENDERING_S_MAX
+        tried: set[Key] = set()
+        for request in requests:
+            with suppress(Unsendable):  # what is wrong with one request, `write` says of that one
+                choice, key, _ = self._key(request)
+                if key not in tried and not isinstance(self._drafts.get(key), Draft) and time.monotonic() < until_s:
+                    tried.add(key)
+                    self._keep(key, await self._rendered(request, choice, key))
 
     def write(self, request: MailRequest) -> Letter:
-        """Write one letter; raises Unsendable for what is wrong with this request alone."""
+        """Write one letter; raises Unsendable for what is wrong with this request alone, Later if it is unprepared."""
         to = request.recipient
         address = checked_address(to.mail)
-        wording = wording_for(self._catalogue, request.message, locale_of(to.locale).language)
-        name = shortened(clean(to.name), NAME_CHARACTERS_MAX)
-        draft = _draft(
-            wording,
-            tuple(request.values.items()),
-            to.zone,
-            to.locale,
-            _days_left(request),
-            NAME_MARK if name and wording.name_apart else name,
-        )
+        choice, key, name = self._key(request)
+        draft = self._draft(request, choice, key)
+        wording = choice.wording
+        if choice.missing:
+            self._counts.missing.labels("messenger", wording.message, choice.missing).inc()
         before, between, after = wording.frame
         headers = (
             _sender_header(request.sender),
@@ -95,98 +113,55 @@ class MailWriter:
             content=b"".join((*headers, before, text, between, html, after)),
         )
 
+    def choice(self, request: MailRequest) -> Choice:
+        """Choose the wording for a request; raises UnknownTemplate."""
+        return self._catalogue.choose(request.tenant, request.message, request.recipient.locale)
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A rendered body, encoded but for the lines that show the name: those are text, with a mark in its place."""
+    async def _rendered(self, request: MailRequest, choice: Choice, key: Key) -> Draft | Unsendable:
+        try:
+            return Draft.of(await self._renderer.render(choice.wording, self._words(request, choice, key)))
+        except Unsendable as error:
+            return error
 
-    pieces: tuple[bytes | str, ...]
-    size: int  # bytes before the encoding
-    marks: int
+    def _draft(self, request: MailRequest, choice: Choice, key: Key) -> Draft:
+        draft = self._drafts.get(key)
+        if draft is None:
+            said = self._words(request, choice, key)  # a value that is missing or wrong is known without rendering
+            if not isinstance(self._renderer, HereRenderer):
+                raise Later("not_rendered_yet")
+            draft = Draft.of(self._renderer.now(choice.wording, said))
+            self._keep(key, draft)
+        elif isinstance(draft, Unsendable):
+            raise draft
+        else:
+            self._drafts.move_to_end(key)
+        return draft
 
-    @classmethod
-    def of(cls, text: str) -> "Body":
-        """Encode what is the same for everybody; each line is encoded for itself, so they may be taken apart."""
-        parts = NAMED_LINES.split(text) if text.endswith("\n") else [text]
-        pieces = tuple(part if NAME_MARK in part else b2a_qp(_on_the_wire(part)) for part in parts)
-        return cls(pieces, len(_on_the_wire(text)), text.count(NAME_MARK))
-
-    def named(self, name: str) -> bytes:
-        """Put the name in, which is escaped as the body demands; raises TooLarge."""
-        if self.size + self.marks * (len(_on_the_wire(name)) - 1) > BODY_BYTES_MAX:
-            raise TooLarge
-        return b"".join(
-            piece if isinstance(piece, bytes) else b2a_qp(_on_the_wire(piece.replace(NAME_MARK, name)))
-            for piece in self.pieces
+    def _key(self, request: MailRequest) -> tuple[Choice, Key, str]:
+        """Name the draft that a request needs; raises UnknownTemplate, MissingValue or BadValue."""
+        to, choice = request.recipient, self.choice(request)
+        wording = choice.wording
+        name = shortened(clean(to.name), NAME_CHARACTERS_MAX)
+        key = (
+            f"{request.tenant}{wording.key}",  # the hosts of links are each tenant's own
+            tuple(request.values.get(one, "") for one in wording.values),
+            to.zone,
+            choice.locale,
+            days_ahead(wording.values, request.values, request.now, to.zone),
+            NAME_MARK if name and wording.name_apart else name,
         )
+        return choice, key, name
 
+    def _words(self, request: MailRequest, choice: Choice, key: Key) -> dict[str, object]:
+        _, _, zone, locale, days, name = key
+        hosts = self._hosts.get(request.tenant, self._hosts.get("*", ANY_HOST))
+        return words(choice.wording.values, request.values, zone, locale, days, hosts) | {"name": name}
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """All of a letter that people with the same training, deadline, zone and locale have in common."""
-
-    subject: bytes
-    text: Body
-    html: Body
-
-
-@lru_cache(maxsize=DRAFTS_MAX)
-def _draft(
-    wording: Wording,
-    values: tuple[tuple[str, str], ...],
-    zone: str | None,
-    locale: str | None,
-    days_left: int | None,
-    name: str,
-) -> Draft:
-    """Render a wording from all it may depend on; the name may be the mark in its place."""
-    words = _words(wording.needs, dict(values), zone, locale) | {"days_left": days_left, "name": name}
-    try:
-        subject = shortened(clean(wording.subject.render(words)), SUBJECT_CHARACTERS_MAX)
-        words["subject"] = subject
-        text, html = wording.text.render(words), wording.html.render(words)
-    except TemplateError:  # a fault of the wording: seen at once, and still no other message's fault
-        raise Unsendable("template_failed") from None
-    return Draft(text_header("Subject", subject), Body.of(text), Body.of(html))
-
-
-def _days_left(request: MailRequest) -> int | None:
-    due_at = request.values.get("due_at", "")
-    return days_between(request.now, instant_of("due_at", due_at), request.recipient.zone) if due_at else None
-
-
-def _words(needs: frozenset[str], values: Mapping[str, str], zone: str | None, locale: str | None) -> dict[str, Any]:
-    """Collect what the templates may say: the request's own values, cleaned, and what is derived from them."""
-    words: dict[str, Any] = {name: clean(values.get(name, "")) for name in needs - DERIVED}
-    due_at = values.get("due_at", "")
-    if due_at:
-        due = spoken(instant_of("due_at", due_at), zone, locale)
-        words |= {"due_day": due.day, "due_time": due.time, "due_utc": due.utc, "zone_known": due.zone_known}
-    elif needs & FROM_DUE_AT:
-        raise MissingValue("due_at")
-    for name in sorted(needs - DERIVED):
-        if not words[name]:
-            raise MissingValue(name)
-    words["short_title"] = shortened(words.get("training_title", ""), TITLE_IN_SUBJECT_CHARACTERS_MAX)
-    words["link"] = _checked_link(values.get("link", ""))
-    return words
-
-
-def _checked_link(link: str) -> str:
-    """Let https through and nothing else: escaping alone would let a javascript: link stand (S-31)."""
-    if not link:
-        return ""
-    try:
-        parts = urlsplit(link)
-        host = parts.hostname
-    except ValueError:
-        raise BadValue("link") from None
-    printable = link.isascii() and link.isprintable() and " " not in link and UNSAFE_IN_LINK.isdisjoint(link)
-    if parts.scheme != "https" or not host or "@" in parts.netloc or not printable:
-        raise BadValue("link")
-    if len(link) > LINK_CHARACTERS_MAX:
-        raise BadValue("link")
-    return link
+    def _keep(self, key: Key, draft: Draft | Unsendable) -> None:
+        self._drafts[key] = draft
+        self._drafts.move_to_end(key)
+        if len(self._drafts) > DRAFTS_MAX:
+            self._drafts.popitem(last=False)
 
 
 def _own_headers(request: MailRequest) -> bytes:
@@ -199,10 +174,6 @@ def _own_headers(request: MailRequest) -> bytes:
             text_header("Duly-Trace", request.trace_id) if request.trace_id else b"",
         )
     )
-
-
-def _on_the_wire(text: str) -> bytes:
-    return text.replace("\n", "\r\n").encode(errors="replace")
 
 
 @lru_cache(maxsize=64)

@@ -1,47 +1,58 @@
 """From a ledger row and its recipient to a letter: what the sender knows, in the words that mail.py asks for."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from duly_contracts.traces import trace_id
 from messenger.addresses import Mailbox
 from messenger.channel import Letter
-from messenger.domain import Change, Contact, Outreach
+from messenger.domain import Change, Contact, Outreach, Stops
 from messenger.mail import MailRequest, MailWriter, Recipient
-from messenger.unsendable import AddressRefused, Unsendable
+from messenger.unsendable import AddressRefused, Later, Unsendable
 
 
 class Mailer:
     """Writes the letters of one sender address."""
 
-    def __init__(self, sender: Mailbox, default_zone: str, default_locale: str) -> None:
+    def __init__(self, sender: Mailbox, default_zone: str, writer: MailWriter | None = None) -> None:
         self._sender = sender
         self._default_zone = default_zone
-        self._default_locale = default_locale
-        self._writer = MailWriter()
+        self._writer = writer or MailWriter()
+
+    async def prepare(self, claimed: Sequence[tuple[Outreach, Contact | None, Stops]], now: datetime) -> None:
+        """Render what the letters of these rows need, so that writing them waits for nothing."""
+        await self._writer.prepare([self._request(row, contact, now) for row, contact, _ in claimed if contact])
 
     def letter(self, outreach: Outreach, contact: Contact, now: datetime) -> Letter:
         """Write the letter; raises Unsendable for what is wrong with this message alone."""
-        return self._writer.write(
-            MailRequest(
-                outreach_id=outreach.outreach_id,
-                about=outreach.about,
-                step=outreach.step,
-                message=outreach.message,
-                values=outreach.values,
-                recipient=Recipient(
-                    mail=contact.mail or "",
-                    name=contact.name,
-                    zone=contact.zone or self._default_zone,
-                    locale=contact.locale or self._default_locale,
-                ),
-                sender=self._sender,
-                now=now,
-                trace_id=trace_id(outreach.traceparent),
-            )
+        return self._writer.write(self._request(outreach, contact, now))
+
+    def _request(self, outreach: Outreach, contact: Contact, now: datetime) -> MailRequest:
+        return MailRequest(
+            tenant=outreach.tenant_id,
+            outreach_id=outreach.outreach_id,
+            about=outreach.about,
+            step=outreach.step,
+            message=outreach.message,
+            values=outreach.values,
+            recipient=recipient(contact, self._default_zone),
+            sender=self._sender,
+            now=now,
+            trace_id=trace_id(outreach.traceparent),
         )
 
 
-def unsendable(outreach: Outreach, error: Unsendable) -> Change:
-    """Say what becomes of a message that cannot be written: a bad address is final, all else waits for a person."""
+def recipient(contact: Contact, default_zone: str) -> Recipient:
+    """Say whom a letter goes to."""
+    return Recipient(
+        mail=contact.mail or "", name=contact.name, zone=contact.zone or default_zone, locale=contact.locale
+    )
+
+
+def unsendable(outreach: Outreach, error: Unsendable, now: datetime) -> Change:
+    """Say what becomes of a message that cannot be written: a bad address is final, most else waits for a person."""
+    if isinstance(error, Later):
+        at = now + timedelta(seconds=error.after_s)
+        return Change(outreach, "due", error.reason, at, outreach.attempt)
     state = "refused" if isinstance(error, AddressRefused) else "parked"
     return Change(outreach, state, error.reason, attempt=outreach.attempt, code=error.name)

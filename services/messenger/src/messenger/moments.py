@@ -80,6 +80,11 @@ def locale_of(name: str | None) -> Locale:
     return Locale("en")
 
 
+def known_locale(name: str) -> bool:
+    """Tell whether a locale's language is one that we know."""
+    return locale_of(name).language == name.replace("_", "-").split("-")[0].lower()
+
+
 def zone_name(local: datetime, locale: Locale) -> str:
     """Name the zone as its people do, as GMT or MEZ; where no name is known or safe, by its offset."""
     name = str(get_timezone_name(local, width="short", locale=locale))

@@ -4,6 +4,8 @@ import asyncpg
 
 from duly_chassis.database import Connection
 from duly_chassis.gauges import Asked
+from messenger import rows
+from messenger.domain import Contact
 
 GAUGES = (
     Asked(
@@ -73,6 +75,16 @@ async def parked_list(connection: Connection, tenant_id: str, limit: int) -> lis
         tenant_id,
         limit,
     )
+
+
+async def contact(connection: Connection, tenant_id: str, person_id: str) -> Contact | None:
+    """Return how a person is reached; for a reader."""
+    row = await connection.fetchrow(
+        "SELECT status, name, mail, zone, locale FROM contacts WHERE tenant_id = $1 AND person_id = $2",
+        tenant_id,
+        person_id,
+    )
+    return None if row is None else rows.contact(row)
 
 
 async def counts(connection: Connection, tenant_id: str) -> list[asyncpg.Record]:

@@ -97,6 +97,7 @@ class Sender:
             claimed = await tx.claim(now, self._rules.batch_max)
             if not claimed:
                 return 0, []
+            await self._mailer.prepare(claimed, now)
             posting, others = [], []
             for row, contact, stops in claimed:
                 letter = self._decided(row, contact, stops, now)
@@ -123,10 +124,10 @@ class Sender:
                 return change
             return change, self._mailer.letter(row, contact, now)
         except Unsendable as error:
-            return unsendable(row, error)
+            return unsendable(row, error, now)
         except Exception as error:  # noqa: BLE001 - our own mistake about one message must not hold up the others
             LOG.error("letter_unwritable", where=fingerprint(error))  # noqa: TRY400 - a traceback may hold addresses
-            return unsendable(row, Unsendable("unwritable", type(error).__name__))
+            return unsendable(row, Unsendable("unwritable", type(error).__name__), now)
 
     @asynccontextmanager
     async def _gate(self, letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:

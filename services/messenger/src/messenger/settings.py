@@ -1,12 +1,19 @@
 """Everything an operator may set for messenger; read once, in app.py."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
 
 from duly_chassis.settings import ServiceSettings
 from duly_chassis.wallclock import zone_exists
+from messenger.moments import known_locale
+
+TENANT = re.compile(r"[a-z0-9-]{1,40}|\*")
+HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 def known_zone(zone: str) -> str:
@@ -14,6 +21,38 @@ def known_zone(zone: str) -> str:
     if not zone_exists(zone):
         raise ValueError("not a known IANA zone")
     return zone
+
+
+def by_tenant(text: object) -> object:
+    """Read `acme=a, b; globex=c` as what each tenant has."""
+    if not isinstance(text, str):
+        return text
+    found: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        tenant, equals, words = part.partition("=")
+        listed = tuple(word.strip() for word in words.split(",") if word.strip())
+        if not equals or not TENANT.fullmatch(tenant.strip()) or not listed or tenant.strip() in found:
+            raise ValueError("not of the form acme=value; globex=value, each tenant once")
+        found[tenant.strip()] = listed
+    return found
+
+
+def hosts(text: object) -> object:
+    """Read hosts by tenant, in small letters as addresses are compared."""
+    found = by_tenant(text.lower() if isinstance(text, str) else text)
+    if isinstance(found, dict) and not all(HOST.fullmatch(host) for listed in found.values() for host in listed):
+        raise ValueError("a host is a name as lms.example or *.lms.example")
+    return found
+
+
+def locales(text: object) -> object:
+    """Read one locale by tenant."""
+    found = by_tenant(text)
+    if not isinstance(found, dict):
+        return found
+    if not all(len(listed) == 1 and known_locale(listed[0]) for listed in found.values()):
+        raise ValueError("one known locale for each tenant, as acme=de")
+    return {tenant: listed[0] for tenant, listed in found.items()}
 
 
 class Settings(ServiceSettings):
@@ -42,6 +81,16 @@ class Settings(ServiceSettings):
 
     default_locale: str = "en"
     """The locale of people whose own is not known."""
+
+    tenant_locales: Annotated[Mapping[str, str], NoDecode, BeforeValidator(locales)] = {}
+    """The locale of a tenant's people whose own is not known or not spoken, as acme=de; globex=en-GB."""
+
+    templates_dir: Path | None = None
+    """The folder of the tenants' own messages, DIR/TENANT/MESSAGE/VERSION; without it all get the shipped ones."""
+
+    link_hosts: Annotated[Mapping[str, tuple[str, ...]], NoDecode, BeforeValidator(hosts)] = {}
+    """Where links in mails may lead, as acme=lms.acme.example, *.acme.example; for all others *=lms.example. A tenant
+    that neither names gets links to any host, always by https."""
 
     senders: int = Field(default=1, ge=1, le=4)
     """Sending loops side by side, which share the 32 mails; one was the fastest on two cores (benchmarks)."""

@@ -43,3 +43,18 @@ class TooLarge(Unsendable):
 
     def __init__(self) -> None:
         super().__init__("body_too_large")
+
+
+class Breach(Unsendable):
+    """Rendering met a wall: `name` says which, who owns the template, and which template it was."""
+
+    def __init__(self, wall: str, owner: str, template: str) -> None:
+        super().__init__("template_breach", f"{wall} owner={owner} {template}")
+
+
+class Later(Unsendable):
+    """Nothing is wrong with the message: it could not be rendered now and is due again, after so many seconds."""
+
+    def __init__(self, reason: str, after_s: int = 0) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
