@@ -50,7 +50,7 @@ class Post:
 
 def sender(context: Context, post: Post, hours: Hours = ALWAYS) -> Sender:
     """Return a sending loop of messenger's that delivers to this post."""
-    return Sender(context, post, Mailer(Mailbox("Duly", "duly@example.org"), "UTC", "en"), rules(hours))
+    return Sender(context, post, Mailer(Mailbox("Duly", "duly@example.org"), "UTC"), rules(hours))
 
 
 def rules(hours: Hours = ALWAYS) -> Rules:

@@ -12,6 +12,7 @@ COMMANDS = {
     "migrate": ("duly_cli.up", "migrate_all"),
     "facts": ("duly_cli.telling", "telling"),
     "explain": ("duly_cli.explaining", "explain"),
+    "preview": ("duly_cli.previewing", "preview"),
     "demo": ("duly_cli.replaying", "demo"),
     "replay": ("duly_cli.replaying", "replay"),
     "parked": ("duly_cli.ordering", "parked"),

@@ -104,6 +104,8 @@ class ChildRenderer:
             except Died as died:
                 raise self._blamed(wording, died.wall, hash(json.dumps(words, sort_keys=True))) from None
             self._knows.add(wording.key)
+            if answer.get("wrong") == MEMORY:
+                await self._end()  # it ends itself: what is left of it is not to be trusted
         match answer:
             case {"said": [str(subject), str(text), str(html)]}:
                 return Rendered(subject, text, html)

@@ -32,6 +32,7 @@ ATTRIBUTES = {
 PLAIN = re.compile(r"[A-Za-z0-9 #.,%-]{0,100}")
 JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 LINK = re.compile(r"\{\{ *([a-z][a-z0-9_]*) *\}\}")
+NUMBER = re.compile(r"\{\{ *[a-z0-9_]+_in_days *\}\}")
 TOKEN = re.compile(r"@@([0-9]+)@@")
 BETWEEN_TAGS = re.compile(r"(?<=>)(?=</?[a-z])")
 OF_THE_HOUSE = frozenset({"body", "language", "direction", "start"})
@@ -140,13 +141,16 @@ def html(layout: str, body: str, sentences: Mapping[str, str], language: str, di
 
 
 def marked_up(sentence: str) -> str:
-    """Write a sentence as HTML: its own text escaped, each value in an isolation of its own."""
-    pieces = []
+    """Write a sentence as HTML: its own text escaped, each value but numbers in an isolation of its own."""
+    pieces: list[str] = []
+    said: list[str] = []
     for _, kind, text in environment(autoescape=False).lex(sentence):
-        piece = escape(text) if kind == "data" else text
-        if kind == "variable_begin":
-            piece = f"<bdi>{text}"
-        elif kind == "variable_end":
-            piece = f"{text}</bdi>"
-        pieces.append(piece)
+        if kind == "variable_begin" or said:
+            said.append(text)
+        else:
+            pieces.append(escape(text) if kind == "data" else text)
+        if kind == "variable_end":
+            value = "".join(said)
+            pieces.append(value if NUMBER.fullmatch(value) else f"<bdi>{value}</bdi>")
+            said.clear()
     return "".join(pieces)
