@@ -19,6 +19,7 @@ from messenger.channel import Accepted, InDoubt, RefusedForGood, RefusedForNow
 from messenger.domain import Hours
 from messenger.sender import Leases
 from messenger.store import Store
+from messenger.wording import Words
 from tests.support import post
 from tests.support.bench import Bench
 from tests.support.post import Post, sender
@@ -333,7 +334,8 @@ async def test_at_most_32_messages_of_a_process_are_on_their_way(
     """RELIABILITY 6.2: what a kill can leave in doubt."""
     await ask(messengers, Tape(), 70)
     settings = messengers.settings.model_copy(update={"senders": senders, "sender_batch_max": batch_max})
-    loops = [loop.step(messengers.context()) for loop in sending(settings)[:-1]]  # type: ignore[arg-type]
+    words = Words(settings)  # type: ignore[arg-type]
+    loops = [loop.step(messengers.context()) for loop in sending(settings, words)[:-1]]  # type: ignore[arg-type]
     boxes = [Post(open=asyncio.Event()) for _ in loops]
     for loop, box in zip(loops, boxes, strict=True):
         loop.__self__._channel = box  # type: ignore[attr-defined]
@@ -343,6 +345,7 @@ async def test_at_most_32_messages_of_a_process_are_on_their_way(
     for box in boxes:
         box.open.set()
     await asyncio.gather(*steps)
+    await words.close()
 
     assert posting == [min(batch_max, 32 // senders) * senders]
     assert posting[0] <= 32

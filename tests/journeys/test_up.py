@@ -133,6 +133,37 @@ def test_another_tenant_learns_nothing(house: House) -> None:
     assert json.loads(story.stdout)["messenger"] == {"known": False, "messages": []}
 
 
+def test_preview_shows_what_a_person_would_get_now_and_sends_nothing(house: House, tmp_path: Path) -> None:
+    who = ("--person", "ada", "--tenant", TENANT, "--state", house.state)
+    asked = ask("preview", "deadline-reminder", *who, "--locale", "de-AT", "--value", "training_title=Brandschutz")
+    whole = ask("preview", "deadline-reminder", *who, "--json", "--out", tmp_path)
+
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert asked.stdout.startswith("Erinnerung: Brandschutz ist am ")
+    assert "Guten Tag Ada Evans," in asked.stdout
+    assert json.loads(whole.stdout)["headers"]["To"] == "Ada Evans <ada@acme.example>"
+    assert json.loads(whole.stdout)["html"] == (tmp_path / "deadline-reminder-en.html").read_text("utf-8")
+    assert len(mails(house.inbox)) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--person", "nobody", "--tenant", TENANT), "404: person_unknown"),
+        (("--person", "ada", "--tenant", "globex"), "404: person_unknown"),
+        (("--person", "ada", "--tenant", TENANT, "--value", "link=http://x"), "422: value_bad: link"),
+        (("--person", "ada", "--tenant", TENANT, "--value", "training_title="), "422: value_missing: training_title"),
+        (("--person", "ada", "--tenant", TENANT, "--at", "soon"), "400: needs_at_as_an_instant"),
+    ],
+)
+def test_preview_says_what_is_wrong(house: House, words: tuple[str, ...], said: str) -> None:
+    """S-31, S-33: what would park the message is told before anybody sends it; another tenant learns nothing."""
+    asked = ask("preview", "deadline-reminder", *words, "--state", house.state)
+
+    assert (asked.returncode, asked.stdout) == (1, "")
+    assert asked.stderr.endswith(f"/v1/preview answered {said}\n")
+
+
 def test_nothing_is_parked_and_nothing_is_held_when_all_went_well(house: House) -> None:
     parked = ask("parked", "list", "--tenant", TENANT, "--state", house.state)
     held = ask("brakes", "list", "--state", house.state)

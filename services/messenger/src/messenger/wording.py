@@ -27,12 +27,13 @@ class Words:
         self._counts = Counts()
         self._renderer = ChildRenderer(self._counts)
         catalogue = load(settings.templates_dir, settings.default_locale, settings.tenant_locales)
+        self.close = self._renderer.close
         self.writer = MailWriter(catalogue, self._renderer, self._counts, settings.link_hosts)
 
     @property
     def loop(self) -> Loop:
         """The loop that starts the rendering process and keeps one at hand."""
-        return Loop("renderer", self._start, LOOK_S, self._renderer.close, woken=False)
+        return Loop("renderer", self._start, LOOK_S, self.close, woken=False)
 
     def preview(self, clock: Clock) -> Answer:
         """Return the answer that says what a person would be sent now."""
