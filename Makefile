@@ -6,7 +6,7 @@ OULAD := $(if $(DULY_OULAD_DIR),$(DULY_OULAD_DIR),$(wildcard ../shared/data/oula
 SOURCES := contracts chassis services cli deploy tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-fast faults bench demo up contracts golden
+.PHONY: help setup check test test-fast faults bench demo up contracts golden pictures
 
 ##@ Begin
 help: ## List the targets
@@ -58,3 +58,15 @@ contracts: setup ## Write the schemas of new events, never a released one's, and
 
 golden: setup ## Record the golden mails again; read the diff as prose
 	DULY_GOLDEN=1 $(BIN)/pytest -q tests/unit/messenger
+
+CHROMIUM ?= chromium
+CHROMIUM_ALONE := --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
+	--disable-component-update --disable-sync --hide-scrollbars
+
+pictures: setup ## Take the pictures of the mails in docs/ again; needs Chromium (CHROMIUM=path)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && for name in en-GB de; do \
+		$(BIN)/duly preview deadline-reminder --sample --locale $$name --at 2026-03-17T08:00:00Z --out $$folder > $$folder/said 2>&1 && \
+		timeout 120 $(CHROMIUM) $(CHROMIUM_ALONE) --user-data-dir=$$folder/profile --window-size=640,620 \
+			--screenshot=docs/pictures/deadline-reminder-$${name%%-*}.png file://$$folder/deadline-reminder-$$name.html 2> $$folder/said \
+		|| { cat $$folder/said; exit 1; }; \
+	done
