@@ -18,6 +18,7 @@ from duly_chassis.logs import log
 from duly_chassis.traces import LINKS_MAX, Span, Traces, now_ns
 
 KINDS = {"internal": SpanKind.INTERNAL, "consumer": SpanKind.CONSUMER, "client": SpanKind.CLIENT}
+CLOSE_DEADLINE_S = 3.0  # a stop ends in seconds, also where the collector is away
 LOG = log("traces")
 
 
@@ -86,7 +87,7 @@ class Exported(Traces):
 
         Thread(target=shut, name="traces-close", daemon=True).start()
         try:
-            await asyncio.wait_for(over.wait(), deadline_s)
+            await asyncio.wait_for(over.wait(), min(deadline_s, CLOSE_DEADLINE_S))
         except TimeoutError:
             LOG.warning("spans_abandoned")
 
