@@ -9,10 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 from benchmarks import child, profiling, watch
+from duly_chassis import serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
-from duly_cli import serving
 from duly_contracts.decode import Fact
 from duly_contracts.envelope import instant
 from duly_contracts.outreach import Ending, OutreachRequestedV1

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import child, watch
+from duly_chassis import entries, serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.logs import configure
-from duly_cli import entries, serving
 
 READY_S = 60
 

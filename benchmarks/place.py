@@ -16,8 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from benchmarks import state_bare, state_naive
 from benchmarks.events import Message
 from benchmarks.state_service import ENTRY
-from duly_chassis import migrate
-from duly_cli import entries
+from duly_chassis import entries, migrate
 from duly_local.stack import Endpoints, Stack
 
 PARTITIONS = 6  # as many as Duly's topics have

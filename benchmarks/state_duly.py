@@ -9,10 +9,10 @@ import psutil
 
 from benchmarks import child, profiling, watch
 from benchmarks.state_service import Settings, build
+from duly_chassis import serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
-from duly_cli import serving
 
 QUIET_S = 1.0  # longer than a fetch may wait at the broker, so that none is under way when records come
 READY_S = 60

@@ -99,6 +99,7 @@ def build(_settings: Settings, _clock: Clock) -> Service[Store]:
         timers=(When("due", Store.due, nothing),),
         emits=(MessageWithheldV1,),
         waits=("states",),
+        migrations="benchmarks.migrations",
     )
 
 

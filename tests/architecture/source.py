@@ -68,7 +68,10 @@ class Member:
 
     @property
     def dependencies(self) -> list[str]:
-        return list(self.project["project"].get("dependencies", []))
+        """What it needs, and what it needs for its extras."""
+        project = self.project["project"]
+        extras = [one for extra in project.get("optional-dependencies", {}).values() for one in extra]
+        return [*project.get("dependencies", []), *extras]
 
     def fault(self, rule: str) -> Fault:
         """Make a fault of the member as a whole."""

@@ -12,7 +12,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from duly_cli import entries
+from duly_chassis import entries
 from duly_cli.main import app
 from tests.architecture.markdown import Document, document, documents
 from tests.architecture.source import ROOT, Fault, Module, modules, refuse, sample

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from duly_cli import entries
+from duly_chassis import entries
 from tests.architecture.source import Fault, Member, members, modules, refuse, services, shown
 
 FILES = (

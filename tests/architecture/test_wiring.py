@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from duly_chassis import entries
 from duly_chassis.clock import SystemClock
 from duly_chassis.purge import STATEMENTS
 from duly_chassis.service import Service
 from duly_chassis.settings import ServiceSettings
-from duly_cli import entries
 from duly_contracts import topics
 from duly_contracts.catalogue import EVENTS
 from duly_contracts.event import Event

@@ -7,8 +7,7 @@ from importlib import resources
 
 import pytest
 
-from duly_chassis import migrate
-from duly_cli import entries
+from duly_chassis import entries, migrate
 from duly_local.stack import Endpoints
 from tests.support import databases, toy
 

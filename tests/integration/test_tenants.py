@@ -6,7 +6,7 @@ import random
 import asyncpg
 import pytest
 
-from duly_cli import entries
+from duly_chassis import entries
 from tests.support import databases, toy
 from tests.support.bench import Bench
 from tests.support.records import Tape, assigned, person

@@ -8,8 +8,7 @@ import asyncpg
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from duly_chassis import migrate
-from duly_cli import entries
+from duly_chassis import entries, migrate
 from tests.support import toy
 
 TEMPLATE = "ring_template"

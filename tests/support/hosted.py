@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from duly_chassis import serving
 from duly_chassis.clock import DrivenClock
 from duly_chassis.host import Host
-from duly_cli import serving
 from tests.support import toy
 from tests.support.waiting import until
 

@@ -168,6 +168,7 @@ def service(switches: Switches) -> Service[ToyStore]:
         emits=(MessageWithheldV1,),
         answers={"/v1/happened": happened},
         waits=("alarms",),
+        migrations="tests.support.migrations",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from faststream.asgi import AsgiFastStream
 from faststream.kafka import KafkaBroker
 
-from duly_chassis import brakes, due, purge, retry
+from duly_chassis import brakes, due, purge, retry, revisions
 from duly_chassis.clock import Clock
 from duly_chassis.consumer import Consumer
 from duly_chassis.database import Database
@@ -161,6 +161,7 @@ class Host:
         return not self._consumer.stopping and fault(error) in (Fault.WORLD, Fault.DEPLOYMENT)
 
     async def _prepare(self) -> None:
+        await revisions.verify(self.database, self.service.name, self.service.chain)
         if self.service.prepare is not None:
             async with self.database.transaction() as connection:
                 tx = self.service.work(connection)

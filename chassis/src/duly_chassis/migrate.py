@@ -5,7 +5,7 @@ Whoever migrates owns the tables; no role of a running service does. Running it 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -13,17 +13,20 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 
+from duly_chassis import logins, revisions
 from duly_chassis.plain import PlainError
 from duly_chassis.service import Entry
+from duly_chassis.settings import SHARED_PREFIX
 from duly_contracts import topics
 
 LOCK = 0x64756C79  # "duly": one migration at a time
 TOPICS_DEADLINE_MS = 30_000
-SERVER_VERSION_MIN = 16_00_00
 DAY_MS = 86_400_000
+NO_LOGINS: Mapping[str, str] = {}
 COPIES_MAX = 3  # of each partition, where there are as many brokers
 
 
@@ -31,22 +34,47 @@ class MigrationError(PlainError):
     """The server cannot hold Duly; the text says what is wrong in plain words."""
 
 
-def schemas(database_url: str, entries: Sequence[Entry], say: Callable[[str], None]) -> None:
-    """Bring every service's schema to this release; raises MigrationError or the database's own error."""
+def schemas(
+    database_url: str,
+    entries: Sequence[Entry],
+    say: Callable[[str], None],
+    own_urls: Mapping[str, str] = NO_LOGINS,
+) -> None:
+    """Bring every schema to this release, and make the logins that services' own addresses name, by variable.
+
+    Raises WrongDatabase, LoginRefused, MigrationError or the database's own error.
+    """
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
-            version = connection.scalar(text("SELECT current_setting('server_version_num')::int"))
-            if version is None or version < SERVER_VERSION_MIN:
-                raise MigrationError(f"PostgreSQL 16 or later is needed, this server is {(version or 0) // 10_000}")
+            revisions.require_server(connection.scalar(text("SELECT current_setting('server_version_num')::int")) or 0)
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
             connection.commit()
+            for entry in entries:  # all of them before the first is changed
+                _require_not_newer(connection, entry)
             for entry in entries:
                 say(f"schema {entry.name}")
                 _schema(connection, entry)
+                variable = f"{SHARED_PREFIX}{entry.name.upper()}_DATABASE_URL"
+                if variable in own_urls:
+                    logins.give(connection, entry.name, variable, own_urls[variable])
     finally:
         engine.dispose()
+
+
+def _require_not_newer(connection: Connection, entry: Entry) -> None:
+    """Refuse a schema that a later release has migrated; raises WrongDatabase."""
+    for package, version_table in _chains(entry):
+        options = {"version_table": version_table, "version_table_schema": entry.name}
+        for found in MigrationContext.configure(connection, opts=options).get_current_heads():
+            revisions.require_not_newer(entry.name, package, found)
+    connection.commit()
+
+
+def _chains(entry: Entry) -> tuple[tuple[str, str], ...]:
+    """Name the packages of a schema's revisions with their version tables, in the order in which they run."""
+    return (revisions.CHASSIS, "chassis_version"), (entry.migrations, "service_version")
 
 
 def _schema(connection: Connection, entry: Entry) -> None:
@@ -64,8 +92,8 @@ def _schema(connection: Connection, entry: Entry) -> None:
     connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{name}"'))
     connection.execute(text(f'SET search_path TO "{name}"'))
     connection.commit()
-    _chain(connection, "duly_chassis.migrations", name, "chassis_version")
-    _chain(connection, entry.migrations, name, "service_version")
+    for package, version_table in _chains(entry):
+        _chain(connection, package, name, version_table)
     connection.execute(text(RIGHTS.format(schema=name)))
     connection.commit()
 
@@ -73,7 +101,7 @@ def _schema(connection: Connection, entry: Entry) -> None:
 def _chain(connection: Connection, package: str, schema: str, version_table: str) -> None:
     """Run one chain of revisions to its head, each in a transaction."""
     config = Config()
-    environment = resources.files("duly_chassis.migrations")
+    environment = resources.files(revisions.CHASSIS)
     config.set_main_option("script_location", str(environment))
     config.set_main_option("version_locations", str(Path(str(resources.files(package))) / "versions"))
     config.set_main_option("path_separator", "newline")

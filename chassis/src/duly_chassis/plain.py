@@ -1,5 +1,18 @@
 """Errors that a person can act on: their text is all that needs to be said."""
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
 
 class PlainError(Exception):
     """Something is missing or wrong that whoever runs Duly can mend; the text says what, in plain words."""
+
+
+def setting_faults(error: ValidationError) -> list[str]:
+    """Say of each setting what is wrong with it, never its value; a fault of several settings names them itself."""
+    return [_setting(one) for one in error.errors(include_input=False, include_url=False)]
+
+
+def _setting(fault: ErrorDetails) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    return f"DULY_{name.upper()}: {fault['msg']}" if name else fault["msg"].removeprefix("Value error, ")

@@ -119,6 +119,13 @@ class Service(Generic[W]):
     """What a scrape asks its tables for, beside what every service has; `duly_oldest_due_seconds` where rows wait."""
     busy: str = "SELECT false"
     """A query that says whether something is between two states: claimed, or on its way to a provider."""
+    migrations: str = ""
+    """The package that holds its chain, where it is not <name>.migrations."""
+
+    @property
+    def chain(self) -> str:
+        """The package that holds its migrations."""
+        return self.migrations or f"{self.name}.migrations"
 
     @property
     def source(self) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from duly_cli import entries
+from duly_chassis import entries
 from duly_cli.troubles import Usage
 from duly_local.account import closed_parent, server_account
 

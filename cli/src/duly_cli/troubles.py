@@ -8,10 +8,10 @@ import asyncpg
 import typer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from duly_chassis.plain import PlainError
+from duly_chassis.plain import PlainError, setting_faults
 from duly_chassis.policy_file import PolicyError
+from duly_chassis.serving import Misset
 from duly_cli.asking import HeldByBrake
 from duly_cli.rehearsal.tables import OuladError
 from duly_local.errors import LocalError
@@ -32,8 +32,8 @@ def told_plainly() -> Iterator[None]:
     except (OuladError, PolicyError) as error:
         _end(error.lines, USAGE)
     except ValidationError as error:
-        _end([_setting(one) for one in error.errors(include_input=False, include_url=False)], USAGE)
-    except Usage as error:
+        _end(setting_faults(error), USAGE)
+    except (Misset, Usage) as error:
         _end([str(error)], USAGE)
     except HeldByBrake as error:
         _end([str(error)], HELD)
@@ -41,12 +41,6 @@ def told_plainly() -> Iterator[None]:
         _end([str(error)], FAILED)
     except (asyncpg.PostgresError, KafkaError, OSError) as error:
         _end([f"{type(error).__name__}: a server went away; run the same command again to go on"], FAILED)
-
-
-def _setting(fault: ErrorDetails) -> str:
-    """Name a setting and what is wrong with it, never its value; a fault of several settings names them itself."""
-    name = ".".join(str(part) for part in fault["loc"])
-    return f"DULY_{name.upper()}: {fault['msg']}" if name else fault["msg"].removeprefix("Value error, ")
 
 
 def _end(lines: Sequence[str], code: int) -> None:

@@ -3,21 +3,19 @@
 import asyncio
 import json
 import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from duly_chassis import migrate
+from duly_chassis import entries, migrate, serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
+from duly_chassis.plain import PlainError
 from duly_chassis.service import Entry
 from duly_chassis.settings import SHARED_PREFIX, ServiceSettings, from_file
-from duly_cli import entries, serving
 from duly_cli.states import ADDRESSES, BROKER, UpState
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.stack import Endpoints, Stack
@@ -60,48 +58,52 @@ def run(
     """Run one service alone, with the settings of the environment, until Ctrl-C."""
     with told_plainly():
         entry = entries.named(name)
-        settings = _settings(entry, {})
+        settings = serving.settings_of(entry, {})
         configure(settings.log_level)
         asyncio.run(_run([(entry, settings)]))
 
 
-def migrate_all() -> None:
+def migrate_all(
+    logins: Annotated[
+        bool,
+        typer.Option("--logins", help="Make the login that each service's own DATABASE_URL variable names, too."),
+    ] = False,
+) -> None:
     """Bring schemas, roles and topics of the servers in the environment to this release."""
     with told_plainly():
         configure("warning")
         database_url, bootstrap = shared("DATABASE_URL"), shared("KAFKA_BOOTSTRAP")
         if not database_url or not bootstrap:
             raise Usage("set DULY_DATABASE_URL (a role that may create roles) and DULY_KAFKA_BOOTSTRAP")
-        _migrate(database_url, typer.echo)
+        _migrate(database_url, typer.echo, _own_urls() if logins else {})
         asyncio.run(migrate.create_topics(bootstrap, typer.echo))
 
 
 async def _up(stack: Stack, found: Endpoints, state: Path) -> None:
     await migrate.create_topics(found.kafka_bootstrap, lambda _text: None)
-    wired = [(entry, _settings(entry, _own(entry, found, state))) for entry in entries.every()]
+    wired = [(entry, serving.settings_of(entry, _own(entry, found, state))) for entry in entries.every()]
     await _run(wired, stack, found, state)
 
 
-def _migrate(database_url: str, say: Callable[[str], None]) -> None:
+def _own_urls() -> dict[str, str]:
+    """Read every service's own database address; raises Usage with the variables that are missing."""
+    names = [f"{name.upper()}_DATABASE_URL" for name in entries.names()]
+    found = {f"{SHARED_PREFIX}{name}": shared(name) for name in names}
+    if missing := [variable for variable, url in found.items() if not url]:
+        raise Usage(f"--logins makes the logins that these name, but they are not set: {', '.join(missing)}")
+    return {variable: url for variable, url in found.items() if url}
+
+
+def _migrate(database_url: str, say: Callable[[str], None], own_urls: Mapping[str, str] = migrate.NO_LOGINS) -> None:
     """Migrate; what the driver raises is told by its class alone, for its text may repeat the address."""
     try:
-        migrate.schemas(database_url, entries.every(), say)
-    except migrate.MigrationError:
+        migrate.schemas(database_url, entries.every(), say, own_urls)
+    except PlainError:
         raise
     except Exception as error:  # which driver it is, is the migrations' own affair
         raise migrate.MigrationError(
             f"{type(error).__name__}: the database of DULY_DATABASE_URL cannot be reached or migrated"
         ) from error
-
-
-def _settings(entry: Entry, values: Mapping[str, Any]) -> ServiceSettings:
-    """Read a service's settings: these values, the rest from the environment; raises ValidationError or Usage."""
-    try:
-        return entry.settings(**values)
-    except ValidationError:
-        raise
-    except ValueError as error:  # a file named by a variable that ends in _FILE
-        raise Usage(str(error)) from None
 
 
 def _own(entry: Entry, found: Endpoints, state: Path) -> dict[str, Any]:
@@ -134,15 +136,7 @@ async def _run(
     state: Path | None = None,
 ) -> None:
     """Run until a signal comes, or a child process of the stack has died; a signal also ends a start that waits."""
-    starting, stopping = asyncio.current_task(), asyncio.Event()
-
-    def stop() -> None:
-        if starting is not None and not stopping.is_set():
-            starting.cancel()
-        stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+    ending = serving.Ending()
     try:
         async with serving.together(wired, SystemClock()) as running:
             where = {host.service.name: address for host, address in running}
@@ -150,14 +144,12 @@ async def _run(
                 broker = {BROKER: found.kafka_bootstrap} if found is not None else {}
                 (state / ADDRESSES).write_text(json.dumps(where | broker), encoding="utf-8")
             await serving.settled([host for host, _ in running], READY_S)
-            starting = None
+            ending.started()
             _say(where, found)
             await _say_held([host for host, _ in running])
-            stopped = asyncio.create_task(stopping.wait())
-            while not stopping.is_set():
+            while not await ending.told(CHECK_INTERVAL_S):
                 if stack is not None:
                     stack.check()
-                await asyncio.wait([stopped], timeout=CHECK_INTERVAL_S)
             typer.echo("Stopping.")
     except asyncio.CancelledError:
         typer.echo("Stopped before it was ready.")

@@ -5,14 +5,14 @@ import pytest
 import typer
 from aiokafka.errors import KafkaConnectionError
 
+from duly_chassis.entries import UnknownService
 from duly_chassis.migrate import MigrationError
+from duly_chassis.serving import Unstarted
 from duly_chassis.settings import ServiceSettings
 from duly_cli.asking import HeldByBrake, Unanswered
-from duly_cli.entries import UnknownService
 from duly_cli.rehearsal.idle import NeverIdle
 from duly_cli.rehearsal.progress import OtherPlay
 from duly_cli.rehearsal.tables import OuladError
-from duly_cli.serving import Unstarted
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.errors import LocalError
 

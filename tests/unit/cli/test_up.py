@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from duly_cli import entries
+from duly_chassis import entries
 from duly_cli.troubles import Usage
 from duly_cli.up import _own, shared
 from duly_local.stack import Endpoints

@@ -11,11 +11,10 @@ from typing import Any
 import yaml
 from aiokafka import AIOKafkaProducer
 
-from duly_chassis import migrate
+from duly_chassis import entries, migrate, serving
 from duly_chassis.clock import DrivenClock
 from duly_chassis.service import Entry, Service
 from duly_chassis.settings import ServiceSettings
-from duly_cli import entries, serving
 from duly_cli.rehearsal.driver import ONE_TICK, Driver
 from duly_cli.rehearsal.idle import Idle
 from duly_cli.rehearsal.play import Play

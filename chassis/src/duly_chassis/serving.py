@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+import signal
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from socket import socket
+from typing import Any
 
 import uvicorn
+from pydantic import ValidationError
 
 from duly_chassis.clock import Clock
 from duly_chassis.host import Host
 from duly_chassis.logs import log
-from duly_chassis.plain import PlainError
+from duly_chassis.plain import PlainError, setting_faults
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
 
@@ -21,6 +24,10 @@ LOG = log("serving")
 
 class Unstarted(PlainError):
     """A service could not start; the text names it and what it said."""
+
+
+class Misset(PlainError):
+    """Settings are missing or wrong; the text has a line for each of them."""
 
 
 class Server(uvicorn.Server):
@@ -38,6 +45,32 @@ class Server(uvicorn.Server):
         except SystemExit:
             where = f"{self.config.host}:{self.config.port}"
             raise Unstarted(f"could not start; if nothing else is said, {where} is taken") from None
+
+
+class Ending:
+    """SIGTERM and Ctrl-C: they cut a start that still waits, and end in order what has started."""
+
+    def __init__(self) -> None:
+        self._told = asyncio.Event()
+        self._starting = asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._tell)
+
+    def _tell(self) -> None:
+        if self._starting is not None and not self._told.is_set():
+            self._starting.cancel()
+        self._told.set()
+
+    def started(self) -> None:
+        """From now on nothing is cut."""
+        self._starting = None
+
+    async def told(self, within_s: float | None = None) -> bool:
+        """Wait for the signal, or for so long; say whether it came."""
+        waiting = asyncio.create_task(self._told.wait())
+        await asyncio.wait([waiting], timeout=within_s)
+        waiting.cancel()
+        return self._told.is_set()
 
 
 @asynccontextmanager
@@ -84,6 +117,16 @@ def _built(entry: Entry, settings: ServiceSettings, clock: Clock, one_alone: asy
         return Host(entry.build(settings, clock), settings, clock, one_alone=one_alone)
     except Exception as error:  # each service has errors of its own, and this command knows none of them by name
         raise unstarted(entry.name, error) from error
+
+
+def settings_of(entry: Entry, values: Mapping[str, Any]) -> ServiceSettings:
+    """Read a service's settings: these values, the rest from the environment; raises Misset with a line for each."""
+    try:
+        return entry.settings(**values)
+    except ValidationError as error:
+        raise Misset("\n".join(setting_faults(error))) from None
+    except ValueError as error:  # a file named by a variable that ends in _FILE
+        raise Misset(str(error)) from None
 
 
 def unstarted(name: str, error: BaseException) -> Unstarted:
