@@ -94,3 +94,13 @@ async def tail(bootstrap: str, since: dict[TopicPartition, int], number: int) ->
         return found
     finally:
         await consumer.stop()
+
+
+async def partitions(bootstrap: str) -> dict[str, int]:
+    """Return every topic of the broker with the number of its partitions."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics()}
+    finally:
+        await admin.close()

@@ -1,7 +1,7 @@
 """`python -m duly_chassis.run reminders`: one service in a process of its own, with nothing but its own packages.
 
-What an image runs; where one service is installed alone, it needs no name. It waits for servers that are away, ends in order on SIGTERM, and says in a line what keeps it
-from starting. Exit codes: 0 ended as told, 1 could not start, 2 settings.
+What an image runs; where one service is installed alone, it needs no name. It waits for servers that are away, ends in
+order on SIGTERM, and says in a line what keeps it from starting. Exit codes: 0 ended as told, 1 failed, 2 settings.
 """
 
 import argparse

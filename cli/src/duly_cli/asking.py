@@ -6,6 +6,7 @@ from typing import Any
 import aiohttp
 
 from duly_chassis.plain import PlainError
+from duly_chassis.settings import from_file
 
 ASK_DEADLINE_S = 30
 HELD = "held_by_a_brake"
@@ -30,6 +31,10 @@ async def post(address: str, path: str, order: Mapping[str, Any], token: str | N
 
 
 async def _ask(method: str, address: str, path: str, token: str | None, **content: Any) -> Any:
+    try:
+        token = token or from_file("DULY_HTTP_TOKEN")
+    except ValueError as error:
+        raise Unanswered(str(error)) from None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     timeout = aiohttp.ClientTimeout(total=ASK_DEADLINE_S)
     try:
