@@ -69,14 +69,6 @@ async def test_topics_are_created_once(endpoints: Endpoints) -> None:
     assert said == []
 
 
-def test_server_that_is_too_old_is_refused_in_plain_words(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(migrate, "SERVER_VERSION_MIN", 99_00_00)
-    with pytest.raises(migrate.MigrationError, match=r"^PostgreSQL 16 or later is needed, this server is 18$"):
-        migrate.schemas(endpoints.database_url, ENTRIES, silent)
-
-
 @pytest.mark.parametrize("package", ["duly_chassis.migrations", *(entry.migrations for entry in ENTRIES)])
 def test_revisions_are_numbered_without_gaps_and_follow_each_other(package: str) -> None:
     folder = resources.files(package).joinpath("versions")

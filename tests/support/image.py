@@ -10,7 +10,7 @@ from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
-from dockerfile_parse import DockerfileParser
+from dockerfile_parse.parser import DockerfileParser
 
 from tests.support.compose import ROOT
 

@@ -15,4 +15,5 @@ def setting_faults(error: ValidationError) -> list[str]:
 
 def _setting(fault: ErrorDetails) -> str:
     name = ".".join(str(part) for part in fault["loc"])
-    return f"DULY_{name.upper()}: {fault['msg']}" if name else fault["msg"].removeprefix("Value error, ")
+    said = fault["msg"].removeprefix("Value error, ")
+    return f"DULY_{name.upper()}: {said}" if name else said

@@ -5,11 +5,16 @@ of its own; with `_FILE` appended either names a file that holds the value.
 """
 
 import os
+<<<<<<< HEAD
 from collections.abc import Mapping
+=======
+import re
+>>>>>>> f501b40 (Refuse a database of another release at start, in one sentence with the remedy)
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -21,6 +26,7 @@ from pydantic_settings import (
 from duly_chassis.loopback import is_loopback
 
 SHARED_PREFIX = "DULY_"
+BROKER = re.compile(r"([^\s,:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 
 
 def from_file(variable: str) -> str | None:
@@ -33,6 +39,25 @@ def from_file(variable: str) -> str | None:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ValueError(f"{name}: cannot read the file it names ({error.strerror})") from None
+
+
+def database_address(url: SecretStr) -> SecretStr:
+    """Refuse what no driver could read: it would be tried for ever, as a server that is away is."""
+    try:
+        parts = urlsplit(url.get_secret_value())
+        form = parts.scheme in {"postgresql", "postgres"} and parts.port != 0
+    except ValueError:  # the port, or brackets
+        form = False
+    if not form:
+        raise ValueError("not of the form postgresql://user:password@host:port/name")
+    return url
+
+
+def broker_addresses(bootstrap: str) -> str:
+    """Refuse what is not host:port, several separated by commas; for the same reason."""
+    if not all(BROKER.fullmatch(one.strip()) for one in bootstrap.split(",")):
+        raise ValueError("not of the form host:port, several separated by commas")
+    return bootstrap
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -62,13 +87,17 @@ class ServiceSettings(BaseSettings):
     service: ClassVar[str]
     """The service's name; its own variables begin with DULY_<NAME>_."""
 
+<<<<<<< HEAD
     samples: ClassVar[Mapping[str, Any]] = {}
     """Values for the service's own settings without a default, good enough to describe it without any server."""
 
     database_url: SecretStr
+=======
+    database_url: Annotated[SecretStr, AfterValidator(database_address)]
+>>>>>>> f501b40 (Refuse a database of another release at start, in one sentence with the remedy)
     """The PostgreSQL server and database, as postgresql://user@host:port/name; the service takes its own role."""
 
-    kafka_bootstrap: str
+    kafka_bootstrap: Annotated[str, AfterValidator(broker_addresses)]
     """Where the brokers are, as host:port, several separated by commas."""
 
     http_host: str = "127.0.0.1"

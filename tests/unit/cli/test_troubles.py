@@ -88,13 +88,17 @@ def test_wrong_settings_are_named_and_their_values_are_not(capsys: pytest.Captur
     said = capsys.readouterr().err
 
     assert caught.value.exit_code == 2
-    assert [line.split(": ")[0] for line in said.splitlines()] == ["DULY_KAFKA_BOOTSTRAP", "DULY_LANES"]
+    assert [line.split(": ")[0] for line in said.splitlines()] == [
+        "DULY_DATABASE_URL",
+        "DULY_KAFKA_BOOTSTRAP",
+        "DULY_LANES",
+    ]
     assert CANARY not in said
 
 
 def test_fault_of_several_settings_names_them_itself(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit), told_plainly():
-        ToySettings(database_url=CANARY, kafka_bootstrap="k:1", http_host="203.0.113.7")
+        ToySettings(database_url="postgresql://h", kafka_bootstrap="k:1", http_host="203.0.113.7")
 
     assert capsys.readouterr().err == "http_host is not a loopback address: http_token must be set\n"
 
