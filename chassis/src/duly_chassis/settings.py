@@ -5,11 +5,8 @@ of its own; with `_FILE` appended either names a file that holds the value.
 """
 
 import os
-<<<<<<< HEAD
-from collections.abc import Mapping
-=======
 import re
->>>>>>> f501b40 (Refuse a database of another release at start, in one sentence with the remedy)
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -87,14 +84,10 @@ class ServiceSettings(BaseSettings):
     service: ClassVar[str]
     """The service's name; its own variables begin with DULY_<NAME>_."""
 
-<<<<<<< HEAD
     samples: ClassVar[Mapping[str, Any]] = {}
     """Values for the service's own settings without a default, good enough to describe it without any server."""
 
-    database_url: SecretStr
-=======
     database_url: Annotated[SecretStr, AfterValidator(database_address)]
->>>>>>> f501b40 (Refuse a database of another release at start, in one sentence with the remedy)
     """The PostgreSQL server and database, as postgresql://user@host:port/name; the service takes its own role."""
 
     kafka_bootstrap: Annotated[str, AfterValidator(broker_addresses)]

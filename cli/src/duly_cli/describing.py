@@ -11,11 +11,10 @@ import typer
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from duly_chassis import asyncapi
+from duly_chassis import asyncapi, entries
 from duly_chassis.clock import SystemClock
 from duly_chassis.service import Entry
 from duly_chassis.settings import SHARED_PREFIX, ServiceSettings
-from duly_cli import entries
 from duly_cli.explaining import AsJson
 from duly_cli.troubles import told_plainly
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from duly_chassis import asyncapi_page
-from duly_cli import describing, entries
+from duly_chassis import asyncapi_page, entries
+from duly_cli import describing
 from duly_cli.describing import Variable
 
 SETTINGS = """# Settings

@@ -10,11 +10,11 @@ import jsonschema
 import pytest
 from faststream.specification.asyncapi.v3_0_0.schema.schema import ApplicationSchema
 
-from duly_chassis import asyncapi, asyncapi_page
+from duly_chassis import asyncapi, asyncapi_page, entries
 from duly_chassis.clock import SystemClock
 from duly_chassis.service import Listen, Service
 from duly_chassis.work import Work
-from duly_cli import describing, entries
+from duly_cli import describing
 from duly_contracts import topics
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingAssignedV1
