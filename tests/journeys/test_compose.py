@@ -4,21 +4,25 @@ Each runs from an environment that the Dockerfile's own step made of its member 
 missing here as it would be in its image. The database wants passwords, as in the container.
 """
 
-import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
+import psutil
 import pytest
 
+from duly_chassis import entries
 from duly_contracts import topics
+from duly_contracts.envelope import seal
+from duly_contracts.event import Event
 from duly_local import ports, waiting
 from duly_local.stack import Endpoints, Stack
-from tests.journeys.facts import TENANT, one_who_hears, publish
+from tests.journeys.facts import TENANT, one_who_hears
 from tests.journeys.mails import mails
 from tests.support import compose, databases, http, kafka
 from tests.support.compose import ROOT, Compose
@@ -27,15 +31,16 @@ from tests.support.image import Built, build
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(240)]
 
-PORTS = ("REMINDERS_PORT", "MESSENGER_PORT", "INBOX_SMTP_PORT")
-TOLD_WITHIN_S = 30.0
+SERVICES = entries.names()
+TOLD_WITHIN_S = 60.0
 ONLY_LOGINS = "host all all 127.0.0.1/32 scram-sha-256\n"
 
 
 @pytest.fixture(scope="module", name="read")
 def read_fixture(place: Path) -> Compose:
     """Read the file with free ports, as somebody would whose own are taken."""
-    return compose.read({name: str(port) for name, port in ports.settle(place / "ports.json", PORTS).items()})
+    chosen = ports.settle(place / "ports.json", compose.port_variables())
+    return compose.read({name: str(port) for name, port in chosen.items()})
 
 
 @pytest.fixture(scope="module", name="images")
@@ -74,6 +79,12 @@ def ground_fixture(place: Path, read: Compose, images: dict[str, Built], servers
     (place / "servers" / "postgres" / "data" / "pg_hba.conf").write_text(ONLY_LOGINS, encoding="utf-8")
     databases.execute(servers.database_url, "SELECT pg_reload_conf()")
     return ground
+
+
+def line(fact: Event) -> str:
+    """Write a fact as `duly facts publish` reads it."""
+    record = seal(fact, str(uuid4()), "test/lms")
+    return json.dumps({"type": fact.type, "data": json.loads(record.value)}) + "\n"
 
 
 def server_of(servers: Endpoints) -> str:
@@ -117,16 +128,16 @@ def house_fixture(ground: Ground) -> Iterator[House]:
         yield House(ground, migrated, processes)
 
 
-async def test_person_hears_once_and_the_story_is_told_over_the_published_ports(
-    house: House, servers: Endpoints
-) -> None:
-    """G-09: from a fact in Kafka to a mail in the inbox, then `duly explain` as its own container asks."""
-    await publish(servers.kafka_bootstrap, *one_who_hears("ada", "fire-ada"))
-    inbox = house.ground.mounted("mails")
-    told = await asyncio.to_thread(waiting.until, lambda: mails(inbox) != [], within_s=TOLD_WITHIN_S)
-    command = house.ground.compose.containers["duly"]
+def test_person_hears_once_and_the_story_is_told_over_the_published_ports(house: House, place: Path) -> None:
+    """G-09: told and asked with the container of the command, from a fact to a mail in the inbox and its story."""
+    command, inbox = house.ground.compose.containers["duly"], house.ground.mounted("mails")
+    file = place / "facts.jsonl"
+    file.write_text("".join(map(line, one_who_hears("ada", "fire-ada"))), encoding="utf-8")
+    telling = house.ground.run(command, "facts", "publish", str(file))
+    told = waiting.until(lambda: mails(inbox) != [], within_s=TOLD_WITHIN_S)
     asked = house.ground.run(command, "explain", "ada", "fire-ada", "--tenant", TENANT, "--json")
 
+    assert (telling.returncode, telling.stdout) == (0, "2 facts told\n"), telling.stderr
     assert told, house.said
     assert [(mail["Delivered-To"], mail["Duly-About"]) for mail in mails(inbox)] == [("ada@acme.example", "fire-ada")]
     assert (asked.returncode, asked.stderr) == (0, "")
@@ -136,7 +147,7 @@ async def test_person_hears_once_and_the_story_is_told_over_the_published_ports(
 
 
 async def test_answers_want_the_token_and_health_does_not(house: House) -> None:
-    for name in ("reminders", "messenger"):
+    for name in SERVICES:
         refused = await http.get(house.address(name), "/v1/brakes")
         alive = await http.get(house.address(name), "/health/live")
         ready = await http.get(house.address(name), "/health/ready")
@@ -154,9 +165,9 @@ async def test_migrate_made_every_topic_of_the_code_and_no_other(house: House, s
     assert {f"topic {topic.name}" for topic in topics.ALL} <= set(house.migrated.stdout.splitlines())
 
 
-@pytest.mark.parametrize("name", ["reminders", "messenger"])
+@pytest.mark.parametrize("name", SERVICES)
 async def test_login_of_a_service_takes_its_own_roles_and_no_others(house: House, name: str) -> None:
-    other = "messenger" if name == "reminders" else "reminders"
+    other = next(one for one in SERVICES if one != name)
     connection = await asyncpg.connect(house.secret(f"{name}_database_url"))
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):  # before it takes a role it may read nothing
@@ -174,6 +185,13 @@ async def test_database_wants_the_password(house: House) -> None:
 
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(wrong)
+
+
+def test_process_takes_less_than_half_of_what_its_container_may(house: House) -> None:
+    limits = {name: house.ground.compose.containers[name].memory_bytes_max for name in house.processes}
+    taken = {name: psutil.Process(one.process.pid).memory_info().rss for name, one in house.processes.items()}
+
+    assert {name: taken[name] for name in limits if taken[name] > limits[name] / 2} == {}
 
 
 def test_services_end_in_order_when_they_are_told_and_said_no_secret(house: House) -> None:

@@ -11,6 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
 VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[A-Z_]+):-(?P<default>[^}]*)\})")
+PORT = re.compile(r"\$\{([A-Z_]+_PORT):-")
 NOTHING: Mapping[str, str] = {}
 
 
@@ -68,6 +69,11 @@ class Container:
         return [Published(address, int(outer), int(inner)) for address, outer, inner in found]
 
     @property
+    def memory_bytes_max(self) -> int:
+        size = str(self.said["mem_limit"])
+        return int(size[:-1]) * {"m": 1024**2, "g": 1024**3}[size[-1]]
+
+    @property
     def health(self) -> list[str]:
         """The command that asks for its health; empty where only its image says it."""
         return [str(word) for word in self.said.get("healthcheck", {}).get("test", ())]
@@ -91,6 +97,11 @@ class Compose:
     @property
     def secret_files(self) -> dict[str, str]:
         return {name: str(one["file"]) for name, one in self.said["secrets"].items()}
+
+
+def port_variables() -> list[str]:
+    """Return the variables with which somebody chooses other ports."""
+    return sorted(set(PORT.findall(FILE.read_text(encoding="utf-8"))))
 
 
 def read(variables: Mapping[str, str] = NOTHING, text: str | None = None) -> Compose:
