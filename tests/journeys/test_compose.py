@@ -29,7 +29,7 @@ from tests.support.compose import ROOT, Compose
 from tests.support.containers import Ground, Process, in_order
 from tests.support.image import Built, build
 
-pytestmark = [pytest.mark.connected, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.connected, pytest.mark.timeout(300)]
 
 SERVICES = entries.names()
 TOLD_WITHIN_S = 60.0
@@ -144,6 +144,14 @@ def test_person_hears_once_and_the_story_is_told_over_the_published_ports(house:
     story = json.loads(asked.stdout)
     assert [one["requested"] for one in story["reminders"]["decisions"]] == [True]
     assert [message["state"] for message in story["messenger"]["messages"]] == ["sent"]
+
+
+def test_image_of_the_command_carries_no_servers_and_says_so(house: House, place: Path) -> None:
+    """`duly up` is for a workstation: Java and PostgreSQL are an extra that no image has."""
+    ended = house.ground.run(house.ground.compose.containers["duly"], "up", "--state", str(place / "up"))
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert ended.stderr.startswith("No servers can be started here: install duly-local[servers]")
 
 
 async def test_answers_want_the_token_and_health_does_not(house: House) -> None:

@@ -66,8 +66,11 @@ class Ground:
         return self._to_its_end(container, argv, HEALTHY_WITHIN_S)
 
     def healthy(self, container: Container) -> bool:
-        """Ask once."""
-        return self._to_its_end(container, self.health(container), PROBE_WITHIN_S).returncode == 0
+        """Ask once; no answer in time is one, too."""
+        try:
+            return self._to_its_end(container, self.health(container), PROBE_WITHIN_S).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def _to_its_end(self, container: Container, argv: list[str], within_s: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

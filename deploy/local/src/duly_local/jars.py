@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from duly_local.errors import LocalError
+from duly_local.errors import LocalError, NoServers
 from duly_local.lock import FolderLock
 from duly_local.places import cache_folder
 
@@ -92,8 +92,11 @@ def lines(say: Say) -> Progress:
 def resolve(work: Path, progress: Progress) -> list[Path]:
     """Download everything below `work` and return the jars; the only place that reaches the network."""
     # Imported here: a start that finds its jars in the cache shall not pay for it.
-    from jgo.env import EnvironmentBuilder, LinkStrategy  # noqa: PLC0415
-    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
+    try:
+        from jgo.env import EnvironmentBuilder, LinkStrategy  # noqa: PLC0415
+        from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise NoServers from None
 
     resolver = PythonResolver(progress_callback=_Arrivals(len(locked()), progress))
     context = MavenContext(resolver=resolver, repo_cache=work / "m2", timeout=TIMEOUT_S)

