@@ -17,9 +17,9 @@ import messenger.app
 import messenger.settings
 import reminders.app
 import reminders.settings
+from duly_chassis import serving
 from duly_chassis.clock import DrivenClock
 from duly_chassis.host import Host
-from duly_cli import serving
 from duly_contracts.people import PersonalData
 from duly_contracts.traces import begun, trace_id
 from duly_local.stack import Endpoints

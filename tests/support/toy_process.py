@@ -5,10 +5,10 @@ import os
 import signal
 import sys
 
+from duly_chassis import serving
 from duly_chassis.clock import DrivenClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
-from duly_cli import serving
 from duly_contracts.decode import Decoder
 from tests.support import toy
 from tests.support.toy import KILL, NOW

@@ -55,10 +55,10 @@ CHASSIS = (
     ),
     Asked(
         "duly_dead_letters_open",
-        "Dead letters that lie there; counted up to 10,000",
+        "Dead letters that nobody has decided on; counted up to 10,000",
         """
         SELECT reason, count(*)::float8 AS value
-          FROM (SELECT reason FROM dead_letters LIMIT 10000) AS kept GROUP BY reason
+          FROM (SELECT reason FROM dead_letters WHERE state = 'open' LIMIT 10000) AS kept GROUP BY reason
         """,
         ("reason",),
     ),
