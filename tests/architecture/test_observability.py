@@ -25,6 +25,7 @@ LABELS = {
     "service": "the service itself",
     "type": "our own event types, or `any` or `other`",
     "outcome": "words of our own code",
+    "kind": "words of our own code",
     "reason": "reason codes of our own code",
     "part": "`lane`, or a loop's name",
     "error": "class of an exception, and SQLSTATE",

@@ -35,6 +35,7 @@ SQL_IN = {
     "duly_cli.rehearsal.progress": "the stored driven instant",
     "messenger.gate": "what the gate locks, beside the store: read and locked while bodies are written",
     "messenger.ledger": "the store of the sending loop: the ledger alone, with leases",
+    "messenger.returned": "the store of what came back: its message, its address, each bounce once",
     "messenger.reading": "the store of those who ask: one tenant, read only",
     "reminders.reading": "the store of those who ask: one tenant, read only",
     "messenger.app": "`busy` and the purge of stops are data of the service description",

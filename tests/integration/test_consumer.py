@@ -10,7 +10,8 @@ import typer
 from aiokafka.errors import CommitFailedError
 from faststream.kafka.message import KafkaAckableMessage
 
-from duly_chassis import brakes, serving, up
+from duly_chassis import brakes, serving
+from duly_cli import up
 from duly_cli.states import ADDRESSES
 from tests.support import http, kafka
 from tests.support.hosted import GROUP, Outside, hosted

@@ -10,6 +10,7 @@ from messenger.addresses import Mailbox
 from messenger.channel import Accepted, Answer, Gate, Letter, Withheld
 from messenger.domain import Hours
 from messenger.mailer import Mailer
+from messenger.return_path import ReturningMailer, ReturnPath
 from messenger.sender import Rules, Sender
 
 ALWAYS = Hours(time(0), time(0), "UTC")
@@ -48,9 +49,11 @@ class Post:
         return [self.answer if letter in written else Withheld() for letter in letters]
 
 
-def sender(context: Context, post: Post, hours: Hours = ALWAYS) -> Sender:
-    """Return a sending loop of messenger's that delivers to this post."""
-    return Sender(context, post, Mailer(Mailbox("Duly", "duly@example.org"), "UTC"), rules(hours))
+def sender(context: Context, post: Post, hours: Hours = ALWAYS, path: ReturnPath | None = None) -> Sender:
+    """Return a sending loop of messenger's that delivers to this post, with return addresses or without."""
+    writes = Mailbox("Duly", "duly@example.org"), "UTC"
+    mailer = Mailer(*writes) if path is None else ReturningMailer(path, *writes)
+    return Sender(context, post, mailer, rules(hours))
 
 
 def rules(hours: Hours = ALWAYS) -> Rules:

@@ -95,13 +95,15 @@ class Routes:
 
     def _acting(self, act: Act) -> Any:
         async def do(_scope: web.Scope, receive: web.Receive) -> object:
-            order = await web.body(receive)
+            order = await web.body(receive, act.body_bytes_max)
             async with self._database.transaction() as connection:
                 tx = self._service.work(connection)
                 answer = await act.act(order, self._clock.now(), tx)
                 await outbox.put(connection, self._service.source, tx.outgoing)
             self._traces.record(tx.spans)
             self._committed()
+            if act.counts is not None:
+                act.counts(self._scrape.metrics, answer)
             return answer
 
         return do

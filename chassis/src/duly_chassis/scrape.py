@@ -13,7 +13,7 @@ class Scrape:
     """Answers scrapes of one service; what it asks for is cached, so that scrapes do not add up."""
 
     def __init__(self, metrics: Metrics, gauges: Gauges, health: Health, progress: Progress) -> None:
-        self._metrics = metrics
+        self.metrics = metrics
         self._gauges = gauges
         self._health = health
         self._progress = progress
@@ -21,12 +21,12 @@ class Scrape:
     async def text(self) -> bytes:
         """Return every metric in Prometheus' text form."""
         findings, _ = await asyncio.gather(self._health.ready(), self._gauges.refresh())
-        service = self._metrics.service
-        self._metrics.health_ok.clear()
+        service = self.metrics.service
+        self.metrics.health_ok.clear()
         for finding in findings:
-            self._metrics.health_ok.labels(service, finding.name).set(not finding.said)
-        self._metrics.lag_records.clear()
+            self.metrics.health_ok.labels(service, finding.name).set(not finding.said)
+        self.metrics.lag_records.clear()
         for place, (position, end) in self._progress.seen.items():
             applied = min(position, self._gauges.applied.get((place.topic, place.partition), position))
-            self._metrics.lag_records.labels(service, place.topic, place.partition).set(max(0, end - applied))
-        return generate_latest(self._metrics.registry)
+            self.metrics.lag_records.labels(service, place.topic, place.partition).set(max(0, end - applied))
+        return generate_latest(self.metrics.registry)

@@ -12,6 +12,7 @@ from duly_chassis.metrics import Metrics
 from duly_chassis.settings import ServiceSettings
 from duly_chassis.traces import Traces
 from duly_chassis.wake import Wake
+from duly_chassis.web import BODY_BYTES_MAX
 from duly_chassis.work import Work
 from duly_contracts.decode import Fact
 from duly_contracts.event import Event
@@ -95,6 +96,10 @@ class Act:
     path: str
     act: Callable[[Mapping[str, Any], datetime, Any], Awaitable[Any]]
     """`(order, now, tx)`, as handlers and timers have it."""
+    body_bytes_max: int = BODY_BYTES_MAX
+    """The largest order it takes."""
+    counts: Callable[[Metrics, Any], None] | None = None
+    """What to count of an answer, after its commit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,13 +104,13 @@ def query(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def body(receive: Receive) -> Mapping[str, Any]:
+async def body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> Mapping[str, Any]:
     """Return the JSON object of a request; raises Refusal 413 or 400."""
     content = b""
     while True:
         message = await receive()
         content += message.get("body", b"")
-        if len(content) > BODY_BYTES_MAX:
+        if len(content) > bytes_max:
             raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
         if not message.get("more_body"):
             break

@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": ("duly_cli.replaying", "demo"),
     "replay": ("duly_cli.replaying", "replay"),
     "parked": ("duly_cli.ordering", "parked"),
+    "bounces": ("duly_cli.bouncing", "bounces"),
     "brakes": ("duly_cli.ordering", "brakes"),
     "dead-letters": ("duly_cli.letters", "dead_letters"),
     "settings": ("duly_cli.describing", "print_settings"),

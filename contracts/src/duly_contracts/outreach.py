@@ -76,7 +76,7 @@ class OutreachWithdrawnV1(OutreachEvent, frozen=True, kw_only=True):
 class OutreachSentV1(OutreachEvent, frozen=True, kw_only=True):
     """A provider accepted the message.
 
-    Emitted by messenger, once per outreach.
+    Emitted by messenger, once per outreach. A mail may still come back: then failed follows, with reason bounced.
     """
 
     type: ClassVar[str] = "duly.outreach.sent.v1"
@@ -102,9 +102,10 @@ class OutreachSuppressedV1(OutreachEvent, frozen=True, kw_only=True):
 
 
 class OutreachFailedV1(OutreachEvent, frozen=True, kw_only=True):
-    """The message could not be sent: refused for good, or parked because nobody can know.
+    """The message did not arrive: refused for good, sent and come back, or parked because nobody can know.
 
-    Emitted by messenger; a parked one may still be followed by sent, when a person decides so.
+    Emitted by messenger; a parked one may still be followed by sent, when a person decides so or a delivery is
+    proved, or by refused, when it comes back. Refused is final and told once per outreach.
     """
 
     type: ClassVar[str] = "duly.outreach.failed.v1"

@@ -84,6 +84,16 @@ async def test_body_is_refused_with_413_as_soon_as_it_is_too_large() -> None:
     assert pieces == web.BODY_BYTES_MAX // 1024 + 1
 
 
+async def test_order_may_have_a_limit_of_its_own() -> None:
+    large = b'{"mail": "' + b"x" * web.BODY_BYTES_MAX + b'"}'
+
+    async def read_large(_scope: web.Scope, receive: web.Receive) -> object:
+        return sorted(await web.body(receive, 2 * web.BODY_BYTES_MAX))
+
+    assert await ask(read_large, body=large) == (200, ["mail"])
+    assert await ask(read_large, body=large * 2) == (413, {"error": "too_large"})
+
+
 async def test_good_body_is_read() -> None:
     assert await ask(read, body=b'{"b": 1, "a": 2}') == (200, ["a", "b"])
 

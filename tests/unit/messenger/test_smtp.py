@@ -72,6 +72,19 @@ async def deliver(
     return answers[0], smtp
 
 
+async def test_letter_comes_back_to_its_return_path_and_keeps_its_message_id() -> None:
+    """The envelope names the attempt; what the relay's log and the person see stays the sender's."""
+    letter = replace(a_letter(), return_path="bounce+abc@bounces.example.org")
+    async with scripted_smtp() as smtp:
+        channel = SmtpChannel(settings_for(smtp))
+        answers = await channel.deliver([letter, a_letter()], open_gate)
+        await channel.close()
+
+    mails = [line for line in smtp.heard if line.startswith("MAIL")]
+    assert sorted(mails) == ["MAIL FROM:<bounce+abc@bounces.example.org>", "MAIL FROM:<duly@duly.example>"]
+    assert answers[0] == accepted(letter)
+
+
 NOT_TAKEN: list[tuple[dict[str, Act | list[Act]], Answer]] = [
     ({"CONNECT": b"554 5.3.2 not you\r\n"}, RefusedForNow("greeting_refused", "554 5.3.2")),
     ({"CONNECT": b"421 busy\r\n"}, RefusedForNow("greeting_refused", "421")),

@@ -114,6 +114,8 @@ def settings(entry: Entry, rehearsal: Rehearsal, endpoints: Endpoints) -> Servic
         "messenger": {
             "smtp_url": rehearsal.smtp_url or endpoints.smtp_url,
             "loopback_only": True,
+            "bounce_domain": None,  # a replay's mails come back to nobody, whatever the environment says
+            "bounce_port": None,
             "default_zone": rehearsal.play.policy.default_zone,
         },
     }

@@ -6,6 +6,7 @@ reminder has to go to `"a b"@x.org`, and each of these forms has carried an atta
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 from unicodedata import category
 
 from messenger.unsendable import AddressRefused
@@ -40,6 +41,11 @@ def checked_address(text: str) -> str:
     if len(local) > LOCAL_CHARACTERS_MAX or any(len(label) > 63 for label in domain.split(".")):  # noqa: PLR2004
         raise AddressRefused("too_long")
     return text
+
+
+def address_digest(tenant_id: str, person_id: str, address: str) -> bytes:
+    """Give what is kept of an address, to know it again: bound to its person, so that it links nobody to another."""
+    return sha256(f"{tenant_id}\0{person_id}\0{address.casefold()}".encode(errors="replace")).digest()[:16]
 
 
 def _as_ascii(text: str) -> str:

@@ -9,8 +9,10 @@ from duly_chassis.database import Connection
 from duly_chassis.web import needed
 from duly_contracts.traces import trace_id
 from messenger import reading, tracing
+from messenger.rows import is_dead
 
 PARKED_MAX = 10_000
+BOUNCES_MAX = 10_000
 CHOICES = {
     "send": "try it again: the person may hear it twice",
     "settle": "close it as sent or as not sent: the person may hear nothing",
@@ -39,6 +41,17 @@ async def parked(connection: Connection, query: Mapping[str, str]) -> dict[str, 
     """List the messages that nobody can know the fate of, the oldest first, with both choices."""
     rows = await reading.parked_list(connection, needed(query, "tenant"), PARKED_MAX)
     return {"choices": CHOICES, "parked": [dict(row) for row in rows]}
+
+
+async def bounces(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
+    """List dead addresses by their people, and bounces that could not be read or placed; no address is shown."""
+    tenant = needed(query, "tenant")
+    dead = [row for row in await reading.dead(connection, tenant, BOUNCES_MAX) if is_dead(row)]
+    odd = await reading.odd_bounces(connection, tenant, BOUNCES_MAX)
+    return {
+        "dead": [{name: row[name] for name in ("person_id", "code", "since", "outreach_id")} for row in dead],
+        "odd": [dict(row) for row in odd],
+    }
 
 
 async def summary(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:

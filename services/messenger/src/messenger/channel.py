@@ -22,6 +22,7 @@ class Letter:
     recipient: str = field(repr=False)
     content: bytes = field(repr=False)
     wording: str = ""  # the version of the template it was written with
+    return_path: str = ""  # where it comes back to if it cannot be delivered; without one to the sender
 
 
 def message_id(outreach_id: UUID, sender: str) -> str:

@@ -14,6 +14,9 @@ from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, Refused
 RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """Pauses after a refusal for now (business clock); the last one repeats for as long as the message is useful."""
 
+UNKNOWN, NO_ADDRESS, ADDRESS_DEAD = "recipient_unknown", "no_address", "address_dead"
+"""Why somebody cannot be reached now; a new record of the person may mend it."""
+
 Stops = Mapping[str, datetime]
 """What ended something: fact type, and the latest business moment of such a fact."""
 
@@ -49,6 +52,7 @@ class Contact:
     mail: str | None
     zone: str | None
     locale: str | None
+    dead: bool = False  # a bounce said that there is nobody at this address
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,10 @@ def consider(outreach: Outreach, contact: Contact | None, stops: Stops, hours: H
     reason = forbidden(outreach, contact, stops, now)
     if reason is not None:
         return Change(outreach, "suppressed", reason, attempt=outreach.attempt)
-    if contact is None or contact.mail is None:
-        # The record may still be on its way, on another topic: it wakes the row, and uselessness ends it.
-        reason = "recipient_unknown" if contact is None else "no_address"
-        return Change(outreach, "due", reason, outreach.useful_until, outreach.attempt)
+    unreachable = out_of_reach(contact)
+    if unreachable is not None or contact is None:
+        # A record may be on its way, on another topic: it wakes the row, and uselessness ends it.
+        return Change(outreach, "due", unreachable or UNKNOWN, outreach.useful_until, outreach.attempt)
     opening = opens_at(max(now, outreach.not_before), contact.zone, hours)
     if opening > now:
         return Change(outreach, "due", "outside_hours", opening, outreach.attempt)
@@ -100,8 +104,17 @@ def forbidden(outreach: Outreach, contact: Contact | None, stops: Stops, now: da
     if contact is not None and contact.status == "departed":
         return "person_departed"
     if now >= outreach.useful_until:
-        return outreach.reason if outreach.reason in ("recipient_unknown", "no_address") else "expired"
+        return outreach.reason if outreach.reason in (UNKNOWN, NO_ADDRESS, ADDRESS_DEAD) else "expired"
     return None
+
+
+def out_of_reach(contact: Contact | None) -> str | None:
+    """Return why nothing can reach this person now, or None."""
+    if contact is None:
+        return UNKNOWN
+    if contact.mail is None:
+        return NO_ADDRESS
+    return ADDRESS_DEAD if contact.dead else None
 
 
 def reason_of(fact_type: str) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from duly_chassis.work import Work
+from messenger.addresses import address_digest
 from messenger.channel import Letter
 from messenger.domain import Change, Contact, Outreach, Stops
 from messenger.rows import FACTS, contact, outreach
@@ -34,7 +35,7 @@ class Ledger(Work):
             return []
         beside = await self._connection.fetch(
             """
-            SELECT c.status, c.name, c.mail, c.zone, c.locale,
+            SELECT t.tenant_id, t.person_id, c.status, c.name, c.mail, c.zone, c.locale, c.dead_digest,
                    coalesce(a.facts, '{}') || coalesce(w.facts, '{}') AS stop_facts
               FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[])
                    WITH ORDINALITY AS t (tenant_id, person_id, about, outreach_id, place)
@@ -116,7 +117,11 @@ class Ledger(Work):
             token,
             lease,
         )
-        await self._history(changes, now)
+        digests = [
+            address_digest(change.outreach.tenant_id, change.outreach.person_id, letter.recipient)
+            for change, letter in posting
+        ]
+        await self._history(changes, now, digests=digests)
 
     async def change(
         self, changes: Sequence[Change], now: datetime, token: UUID | None = None, who: str | None = None
@@ -173,14 +178,16 @@ class Ledger(Work):
             useful_until,
         )
 
-    async def _history(self, changes: Sequence[Change], now: datetime, who: str | None = None) -> None:
-        """Write each change with its time and cause."""
+    async def _history(
+        self, changes: Sequence[Change], now: datetime, who: str | None = None, digests: Sequence[bytes] = ()
+    ) -> None:
+        """Write each change with its time and cause; an attempt with the digest of the address it goes to."""
         await self._connection.execute(
             """
-            INSERT INTO ledger_history (tenant_id, outreach_id, at, state, reason, code, attempt, who)
-            SELECT t.tenant_id, t.outreach_id, $7, t.state, t.reason, t.code, t.attempt, $8
-              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[])
-                   AS t (tenant_id, outreach_id, state, reason, code, attempt)
+            INSERT INTO ledger_history (tenant_id, outreach_id, at, state, reason, code, attempt, who, address_digest)
+            SELECT t.tenant_id, t.outreach_id, $7, t.state, t.reason, t.code, t.attempt, $8, t.address_digest
+              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $9::bytea[])
+                   AS t (tenant_id, outreach_id, state, reason, code, attempt, address_digest)
             """,
             [change.outreach.tenant_id for change in changes],
             [change.outreach.outreach_id for change in changes],
@@ -190,4 +197,5 @@ class Ledger(Work):
             [change.attempt for change in changes],
             now,
             who,
+            [*digests] or [None for _ in changes],
         )

@@ -99,3 +99,35 @@ async def counts(connection: Connection, tenant_id: str) -> list[asyncpg.Record]
         """,
         tenant_id,
     )
+
+
+async def dead(connection: Connection, tenant_id: str, limit: int) -> list[asyncpg.Record]:
+    """Return this tenant's people of whom an address was declared dead, if it is the one they have or not."""
+    return await connection.fetch(
+        """
+        SELECT tenant_id, person_id, mail, dead_digest, dead_code AS code, dead_at AS since,
+               dead_outreach AS outreach_id
+          FROM contacts
+         WHERE tenant_id = $1 AND dead_digest IS NOT NULL
+         ORDER BY person_id
+         LIMIT $2
+        """,
+        tenant_id,
+        limit,
+    )
+
+
+async def odd_bounces(connection: Connection, tenant_id: str, limit: int) -> list[asyncpg.Record]:
+    """Return this tenant's bounces that nobody could read, or whose message is not known, the newest first."""
+    return await connection.fetch(
+        """
+        SELECT b.outreach_id, l.person_id, b.attempt, b.kind, b.code, b.known, b.at
+          FROM bounces AS b
+          LEFT JOIN ledger AS l ON l.tenant_id = b.tenant_id AND l.outreach_id = b.outreach_id
+         WHERE b.tenant_id = $1 AND (b.kind = 'unreadable' OR NOT b.known)
+         ORDER BY b.at DESC, b.outreach_id
+         LIMIT $2
+        """,
+        tenant_id,
+        limit,
+    )

@@ -6,6 +6,7 @@ import asyncpg
 import msgspec
 
 from duly_contracts.outreach import Ending
+from messenger.addresses import address_digest
 from messenger.domain import Contact, Outreach
 
 ENDINGS = msgspec.json.Decoder(tuple[Ending, ...])
@@ -39,4 +40,10 @@ def contact(row: asyncpg.Record) -> Contact | None:
     """Turn the joined columns into the domain's contact; None when the person is not known."""
     if row["status"] is None:
         return None
-    return Contact(row["status"], row["name"], row["mail"], row["zone"], row["locale"])
+    return Contact(row["status"], row["name"], row["mail"], row["zone"], row["locale"], is_dead(row))
+
+
+def is_dead(row: asyncpg.Record) -> bool:
+    """Tell whether the address of a contact is the one that a bounce declared dead."""
+    mark = row["dead_digest"]
+    return mark is not None and mark == address_digest(row["tenant_id"], row["person_id"], row["mail"] or "")

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
 from duly_chassis.settings import ServiceSettings
@@ -13,6 +13,9 @@ from duly_chassis.wallclock import zone_exists
 from messenger.moments import known_locale
 
 TENANT = re.compile(r"[a-z0-9-]{1,40}|\*")
+BOUNCE_DOMAIN = r"^[a-z0-9](-?[a-z0-9])*(\.[a-z0-9](-?[a-z0-9])*)+$"
+BOUNCE_KEYS_MAX = 2
+BOUNCE_KEY_CHARACTERS_MIN = 32
 HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
@@ -104,8 +107,41 @@ class Settings(ServiceSettings):
     in_doubt_wait_min: int = Field(default=15, ge=1, le=1440)
     """How long an unanswered mail waits before it is parked for a person (business clock)."""
 
+    bounce_domain: str | None = Field(default=None, max_length=180, pattern=BOUNCE_DOMAIN)
+    """The domain, in lower case, that undeliverable mail comes back to; unset: to `mail_sender`, and nobody looks."""
+
+    bounce_keys: SecretStr | None = None
+    """What signs return addresses: one key of at least 32 characters, or new,old while one replaces the other."""
+
+    bounce_host: str = "127.0.0.1"
+    """Where the relay delivers mail for the bounce domain; an inner address, never a public one."""
+
+    bounce_port: int | None = Field(default=None, ge=0, le=65535)
+    """The SMTP port for it; unset: no such door; 0 takes a free one and logs it."""
+
     loopback_only: bool = False
     """Refuse to talk to a relay that is not on this machine; a replay always does."""
 
     keep_stops_days: int = Field(default=400, ge=30)
     """How long facts that end something are kept for requests that could still arrive (machine clock)."""
+
+    keep_bounces_days: int = Field(default=90, ge=30)
+    """How long it is known which bounces were taken (machine clock); what they changed stays."""
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        """Refuse return addresses that anybody could write, and a door without a domain."""
+        keys = self.signing_keys()
+        if self.bounce_domain is None:
+            if self.bounce_port is not None:
+                raise ValueError("bounce_port is set: bounce_domain must be set too")
+            return self
+        if not 1 <= len(keys) <= BOUNCE_KEYS_MAX or any(len(key) < BOUNCE_KEY_CHARACTERS_MIN for key in keys):
+            raise ValueError("bounce_domain is set: bounce_keys must be one or two keys of at least 32 characters")
+        return self
+
+    def signing_keys(self) -> list[str]:
+        """Return the keys of return addresses; the first one signs."""
+        if self.bounce_keys is None:
+            return []
+        return [key.strip() for key in self.bounce_keys.get_secret_value().split(",")]

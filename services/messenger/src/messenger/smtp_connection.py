@@ -55,9 +55,10 @@ class Connection:
 
     async def envelope(self, letter: Letter) -> Answer | None:
         """Bring a letter up to its 354; None: the server awaits the body. Nothing is delivered by it."""
-        if any(BAD_ADDRESS.search(address) for address in (letter.sender, letter.recipient)):
+        addresses = (_sender(letter), letter.recipient)
+        if any(BAD_ADDRESS.search(address) for address in addresses):
             return RefusedForGood("address_invalid")
-        international = not (letter.sender + letter.recipient).isascii()
+        international = not "".join(addresses).isascii()
         if international and not self._international:
             return RefusedForGood("address_not_supported")
         if not self._replies.quiet:
@@ -171,10 +172,14 @@ class Connection:
 
 def _commands(letter: Letter, options: bytes) -> tuple[tuple[Step, bytes], ...]:
     return (
-        (Step.SENDER, b"MAIL FROM:<%b>%b\r\n" % (letter.sender.encode(), options)),
+        (Step.SENDER, b"MAIL FROM:<%b>%b\r\n" % (_sender(letter).encode(), options)),
         (Step.RECIPIENT, b"RCPT TO:<%b>\r\n" % letter.recipient.encode()),
         (Step.DATA, b"DATA\r\n"),
     )
+
+
+def _sender(letter: Letter) -> str:
+    return letter.return_path or letter.sender
 
 
 def normalized(content: bytes) -> bytes:

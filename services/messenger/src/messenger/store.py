@@ -11,7 +11,7 @@ from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachRequestedV1
 from duly_contracts.people import PersonRecordedV1
 from messenger.domain import Stops
-from messenger.ledger import Ledger
+from messenger.returned import Returned
 from messenger.rows import FACTS
 
 Key = tuple[str, str]
@@ -29,12 +29,18 @@ PURGE_STOPS = """
 """
 
 
+PURGE_BOUNCES = """
+    DELETE FROM bounces WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM bounces WHERE recorded_at < $1 LIMIT $2))
+"""
+
+
 def json_text(value: object) -> str:
     """Write a value as JSON for a jsonb parameter."""
     return msgspec.json.encode(value).decode()
 
 
-class Store(Ledger):
+class Store(Returned):
     """Contacts, stops and requests beside the ledger, inside one transaction."""
 
     async def save_contacts(self, facts: Sequence[Fact[PersonRecordedV1]]) -> None:
@@ -64,15 +70,15 @@ class Store(Ledger):
         """Look at these people's waiting messages now: what they waited for may have come.
 
         Whatever they wait for: the row that a sender is just putting to sleep has no telling reason yet, so this
-        waits for its lock and finds it.
+        waits for its lock and finds it. The pause after a refusal is not cut short.
         """
         await self._connection.execute(
             """
             UPDATE ledger AS l
-               SET next_due_at = least(l.next_due_at, $3)
+               SET next_due_at = CASE WHEN l.attempt = 0 OR l.reason IN ('no_address', 'address_dead')
+                                      THEN least(l.next_due_at, $3) ELSE l.next_due_at END
               FROM unnest($1::text[], $2::text[]) AS t (tenant_id, person_id)
-             WHERE l.tenant_id = t.tenant_id AND l.person_id = t.person_id
-               AND l.state = 'due' AND l.attempt = 0  -- the pause after a refusal is not cut short
+             WHERE l.tenant_id = t.tenant_id AND l.person_id = t.person_id AND l.state = 'due'
             """,
             [tenant for tenant, _ in keys],
             [person for _, person in keys],
