@@ -209,14 +209,21 @@ async def test_child_holds_no_setting_and_no_password(monkeypatch: pytest.Monkey
     assert "canary" not in str(environment)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not enforce RLIMIT_AS")
-async def test_child_has_its_limits(child: ChildRenderer) -> None:
-    await child.ready()
-    process = psutil.Process(child.pid)
+def test_child_takes_its_limits_before_it_reads_a_job() -> None:
+    """S-29: 256 MB, no file, no dump; whether a system enforces the first is its own affair (decision 0015)."""
+    program = (
+        "import resource\nfrom messenger.render_child import limit\nlimit()\n"
+        "print([resource.getrlimit(getattr(resource, f'RLIMIT_{name}')) for name in ('AS', 'FSIZE', 'CORE')])"
+    )
+    said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=40)
 
-    assert process.rlimit(psutil.RLIMIT_AS) == (256 * 1024 * 1024, 256 * 1024 * 1024)
-    assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
-    assert process.memory_info().rss < 60e6
+    assert said.stdout == f"[({256 * 1024 * 1024}, {256 * 1024 * 1024}), (0, 0), (0, 0)]\n"
+
+
+async def test_child_is_small(child: ChildRenderer) -> None:
+    await hello(child)
+
+    assert psutil.Process(child.pid).memory_info().rss < 60e6
 
 
 def test_child_ends_with_its_parent_even_when_that_is_killed() -> None:
