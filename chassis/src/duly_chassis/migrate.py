@@ -80,7 +80,7 @@ def _chains(entry: Entry) -> tuple[tuple[str, str], ...]:
 def _schema(connection: Connection, entry: Entry) -> None:
     """Migrate one schema: roles, both chains, then rights for every table they made."""
     name = entry.name  # from an entry point of ours, [a-z_] by the naming test: safe inside SQL
-    for role in (name, f"{name}_reader", f"{name}_letters"):
+    for role in logins.roles(name):
         known = connection.scalar(text("SELECT true FROM pg_roles WHERE rolname = :role"), {"role": role})
         if not known:
             connection.execute(text(f'CREATE ROLE "{role}" NOLOGIN'))
