@@ -1,10 +1,10 @@
 """`duly up`, `duly run`, `duly migrate`: the house on one machine, one service alone, and the schemas."""
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,13 +17,12 @@ from duly_chassis.host import Host
 from duly_chassis.logs import configure
 from duly_chassis.service import Entry
 from duly_chassis.settings import SHARED_PREFIX, ServiceSettings, from_file
-from duly_cli import entries, serving
-from duly_cli.states import ADDRESSES, BROKER, UpState
+from duly_cli import entries, serving, staying
+from duly_cli.states import BROKER, UpState, noted
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.stack import Endpoints, Stack
 
 READY_S = 90
-CHECK_INTERVAL_S = 1.0
 
 
 def up(state: UpState) -> None:
@@ -48,6 +47,7 @@ def up(state: UpState) -> None:
                 existing["DATABASE_URL"] or started.database_url,
                 existing["SMTP_URL"] or started.smtp_url,
                 started.mails,
+                started.inbox_url,
             )
             _migrate(found.database_url, lambda _text: None)
             asyncio.run(_up(stack, found, state))
@@ -146,24 +146,16 @@ async def _run(
     try:
         async with serving.together(wired, SystemClock()) as running:
             where = {host.service.name: address for host, address in running}
-            if state is not None:
-                broker = {BROKER: found.kafka_bootstrap} if found is not None else {}
-                (state / ADDRESSES).write_text(json.dumps(where | broker), encoding="utf-8")
-            await serving.settled([host for host, _ in running], READY_S)
-            starting = None
-            _say(where, found)
-            await _say_held([host for host, _ in running])
-            stopped = asyncio.create_task(stopping.wait())
-            while not stopping.is_set():
-                if stack is not None:
-                    stack.check()
-                await asyncio.wait([stopped], timeout=CHECK_INTERVAL_S)
+            broker = {BROKER: found.kafka_bootstrap} if found is not None else {}
+            with noted(state, where | broker) if state is not None else nullcontext():
+                await serving.settled([host for host, _ in running], READY_S)
+                starting = None
+                _say(where, found)
+                await _say_held([host for host, _ in running])
+                await staying.watch(stack, stopping)
             typer.echo("Stopping.")
     except asyncio.CancelledError:
         typer.echo("Stopped before it was ready.")
-    finally:
-        if state is not None:
-            (state / ADDRESSES).unlink(missing_ok=True)
 
 
 async def _say_held(hosts: Sequence[Host]) -> None:
@@ -182,5 +174,7 @@ def _say(where: dict[str, str], found: Endpoints | None) -> None:
     if found is not None:
         typer.echo(f"Kafka        {found.kafka_bootstrap}")
         typer.echo(f"PostgreSQL   {found.database_url.rpartition('@')[2]}")
+        if found.inbox_url:
+            typer.echo(f"inbox        {found.inbox_url}")
         typer.echo(f"mails        {found.mails}" if found.mails else "mails        go to DULY_SMTP_URL")
     typer.echo("Running. Ctrl-C stops everything.")
