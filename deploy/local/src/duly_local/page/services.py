@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,8 @@ class Story:
 
     command: str
     """How to ask the same in a terminal; empty when it is not known whom the mail concerns."""
-    lines: list[str]
+    parts: list[tuple[str, list[str]]]
+    """Headings, each with its lines; a line that stands alone is a heading without lines."""
     trouble: str
 
 
@@ -62,11 +63,23 @@ class Services:
             query = {"tenant": head.tenant, "person": known["person"], "assignment": known["assignment"]}
             others = sorted(name for name in where if name != TOLD_BY)
             parts = await asyncio.gather(*(_part(http, name, where[name], query) for name in others))
-        return Story(self._command(query), told({TOLD_BY: known} | dict(zip(others, parts, strict=True))), "")
+        lines = told({TOLD_BY: known} | dict(zip(others, parts, strict=True)))
+        return Story(self._command(query), parted(lines), "")
 
     def _command(self, query: Mapping[str, str]) -> str:
         words = ["duly", "explain", query["person"], query["assignment"], "--tenant", query["tenant"]]
         return shlex.join([*words, "--state", str(self._noted.parent)] if self._noted else words)
+
+
+def parted(lines: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Part a story's lines by its headings, which stand at the margin."""
+    parts: list[tuple[str, list[str]]] = []
+    for line in lines:
+        if line.startswith(" ") and parts:
+            parts[-1][1].append(line)
+        else:
+            parts.append((line, []))
+    return parts
 
 
 def addresses(noted: Path | None) -> dict[str, str]:

@@ -46,7 +46,7 @@ def text_of(raw: str) -> str:
     except (HeaderParseError, ValueError):
         pieces = [(unfolded, None)]
     told = "".join(piece if isinstance(piece, str) else decoded(piece, charset or RAW) for piece, charset in pieces)
-    return fit(told.replace("\n", " ")).strip()
+    return fit(told).replace("\n", " ").strip()
 
 
 def body_of(part: Message) -> str:
