@@ -12,7 +12,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from duly_local.page import search
-from duly_local.page.guard import OF_A_BODY
+from duly_local.page.guard import OF_A_BODY, disarmed
 from duly_local.page.letter import Head, Letter
 from duly_local.page.search import Search
 from duly_local.page.services import Services
@@ -85,7 +85,7 @@ class Views:
     async def body(self, request: web.Request) -> web.Response:
         """Give a mail's HTML as it is, behind a wall that lets it fetch, run, send and leave nothing."""
         letter = await self._letter(number_of(request))
-        return web.Response(text=letter.html, content_type="text/html", headers=OF_A_BODY)
+        return web.Response(text=disarmed(letter.html), content_type="text/html", headers=OF_A_BODY)
 
     async def style(self, _request: web.Request) -> web.Response:
         """Give the one stylesheet."""
