@@ -152,7 +152,7 @@ async def test_malicious_mail_changes_nothing_and_requests_nothing(looked: Looke
 
     for way in WAYS:
         await frame.locator(f"#{way}").click(no_wait_after=True, force=True)
-    await looked.page.wait_for_timeout(500)
+    await looked.page.wait_for_load_state("networkidle")
 
     assert (color, own, inside) == ("rgb(1, 2, 3)", 1, ["null", ""])
     assert looked.page.url == f"{looked.address}/mails/0/html"
@@ -168,7 +168,7 @@ async def test_malicious_mail_requests_nothing_when_its_html_is_opened_by_itself
     html = evil(remote.url)
     looked.box.put("evil@example.org", ["ada@acme.example"], mail(html, html, subject=html[:60]))
     await looked.open(path)
-    await looked.page.wait_for_timeout(500)
+    await looked.page.wait_for_load_state("networkidle")
 
     assert looked.page.url == looked.address + path
     assert remote.heard == []

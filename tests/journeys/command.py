@@ -85,7 +85,7 @@ class Running:
 
 
 @contextmanager
-def started(state: Path, *arguments: str | Path, **settings: str) -> Iterator[Running]:
+def started(state: Path, *arguments: str | Path, stdin: int = subprocess.DEVNULL, **settings: str) -> Iterator[Running]:
     """Start the command; `state` is where it works, its output lies beside that. Nothing survives the block."""
     mark = uuid4().hex
     given = environment(settings) | {MARK: mark}
@@ -93,7 +93,7 @@ def started(state: Path, *arguments: str | Path, **settings: str) -> Iterator[Ru
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(
             [duly_beside_python(), *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             cwd=PROJECT,

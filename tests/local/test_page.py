@@ -143,7 +143,7 @@ async def test_search_answers_before_all_is_read_and_says_how_far_it_came(
     box: Mailbox, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "WAIT_S", 0.0)
-    put(box, *(mail(subject=f"n{number}") for number in range(search.CHUNK_MAILS + 1)))
+    put(box, *(mail(subject=f"n{number}") for number in range(2 * search.CHUNK_MAILS + 1)))
 
     _, text, _ = await got(address, "/?search=n1")
 

@@ -16,8 +16,8 @@ MAILS_MAX = 100_000
 """The newest; older ones are not looked through."""
 TEXT_CHARACTERS_MAX = 2_000
 """Of each mail's text."""
-CHUNK_MAILS = 200
-WAIT_S = 0.7
+CHUNK_MAILS = 100
+WAIT_S = 2.0
 """How long an answer waits for mails that are still to be read."""
 EXACT = ("about", "step", "tenant")
 
