@@ -109,12 +109,14 @@ def test_note_of_addresses_that_is_half_written_or_none_counts_as_nothing_runnin
 
 
 def test_address_in_the_environment_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for `duly explain`; a compose file has no other way."""
-    (tmp_path / ADDRESSES).write_text('{"messenger": "a", "reminders": "b"}', encoding="utf-8")
+    """As for `duly explain`; a compose file has no other way. The broker, noted beside the services, is none."""
+    noted = {"messenger": "http://127.0.0.1:1", "reminders": "http://127.0.0.1:2", "kafka": "127.0.0.1:3"}
+    (tmp_path / ADDRESSES).write_text(json.dumps(noted), encoding="utf-8")
     monkeypatch.setenv("DULY_MESSENGER_ADDRESS", "http://messenger:8080")
+    said = {"messenger": "http://messenger:8080"}
 
-    assert addresses(tmp_path / ADDRESSES) == {"messenger": "http://messenger:8080", "reminders": "b"}
-    assert addresses(None) == {"messenger": "http://messenger:8080"}
+    assert addresses(tmp_path / ADDRESSES) == said | {"reminders": "http://127.0.0.1:2"}
+    assert said == addresses(None)
 
 
 def test_lines_are_parted_at_their_headings() -> None:
