@@ -12,7 +12,7 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from duly_chassis import brakes, serving
 from duly_cli import up
-from duly_cli.states import ADDRESSES
+from duly_local.places import ADDRESSES
 from tests.support import http, kafka
 from tests.support.hosted import GROUP, Outside, hosted
 from tests.support.records import Tape, assigned

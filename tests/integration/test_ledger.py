@@ -253,6 +253,34 @@ async def test_parked_messages_of_another_tenant_are_not_shown(messengers: Bench
         assert (await answers.parked(connection, {"tenant": asks}))["parked"] == []
 
 
+async def test_message_names_whom_and_what_it_is_about_when_it_is_asked_for_by_its_own_id(messengers: Bench) -> None:
+    """A mail in hand says its tenant and its id; the story is then the one of person and assignment."""
+    await parked(messengers)
+    async with messengers.database.reading("acme") as connection:
+        found = await answers.explain(connection, {"tenant": "acme", "outreach": str(OUTREACH)})
+        story = await answers.explain(connection, {"tenant": "acme", "person": "p1", "assignment": "a1"})
+
+    assert found == {"person": "p1", "assignment": "a1"} | story
+    assert [message["state"] for message in found["messages"]] == ["parked"]
+
+
+@pytest.mark.parametrize(("asks", "reads"), [("bolt", "bolt"), ("acme", "bolt"), ("bolt", "acme")])
+async def test_message_of_another_tenant_is_unknown_by_its_id_too(messengers: Bench, asks: str, reads: str) -> None:
+    """K-10, I8: the id alone opens nothing."""
+    await parked(messengers)
+    async with messengers.database.reading(reads) as connection:
+        found = await answers.explain(connection, {"tenant": asks, "outreach": str(OUTREACH)})
+
+    assert found == {"known": False, "messages": []}
+
+
+@pytest.mark.parametrize("given", ["", "a1", "0" * 200, "' OR 1=1"])
+async def test_message_asked_for_by_what_is_no_id_is_refused(messengers: Bench, given: str) -> None:
+    async with messengers.database.reading("acme") as connection:
+        with pytest.raises(Refusal, match="bad_outreach"):
+            await answers.explain(connection, {"tenant": "acme", "outreach": given})
+
+
 async def order(messengers: Bench, act: Any, **said: str) -> Any:
     """Give an order as the HTTP route does."""
     async with messengers.database.transaction() as connection:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from typer.testing import CliRunner
@@ -85,7 +86,7 @@ class Running:
 
 
 @contextmanager
-def started(state: Path, *arguments: str | Path, **settings: str) -> Iterator[Running]:
+def started(state: Path, *arguments: str | Path, stdin: Any = subprocess.DEVNULL, **settings: str) -> Iterator[Running]:
     """Start the command; `state` is where it works, its output lies beside that. Nothing survives the block."""
     mark = uuid4().hex
     given = environment(settings) | {MARK: mark}
@@ -93,7 +94,7 @@ def started(state: Path, *arguments: str | Path, **settings: str) -> Iterator[Ru
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = subprocess.Popen(
             [duly_beside_python(), *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             cwd=PROJECT,

@@ -1,6 +1,13 @@
 """`duly demo` and `duly replay oulad` on the driven clock: what they print, and that nothing happens twice."""
 
+import asyncio
+import html
 import json
+import os
+import pty
+import re
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date
 from pathlib import Path
@@ -9,10 +16,11 @@ from typing import Any
 import pytest
 
 from duly_local import waiting
-from tests.journeys.command import Running, started
+from tests.journeys.command import Running, ask, started
 from tests.journeys.mails import Told, told
 from tests.oracle.folder import SIZES, generate
 from tests.oracle.oulad import truth
+from tests.support import http
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
 
@@ -36,6 +44,68 @@ def test_demo_prints_one_line_of_json_and_does_nothing_twice_on_the_same_state(p
     counts = ("assignments", "sent", "reminders", "decisions", "suppressed", "parked")
     assert [again[name] for name in counts] == [first[name] for name in counts]
     assert told(state / "mails") == sent
+
+
+@pytest.fixture(name="terminal")
+def terminal_fixture() -> Iterator[tuple[int, int]]:
+    """Open a terminal: the end of the person, and the end of the command."""
+    person, command = pty.openpty()
+    yield person, command
+    os.close(person)
+    os.close(command)
+
+
+def test_demo_in_a_terminal_stays_open_with_its_page_and_its_stories_until_enter(
+    place: Path, terminal: tuple[int, int]
+) -> None:
+    person, stdin = terminal
+    state = place / "demo"
+    with started(state, "demo", "--state", state, stdin=stdin) as demo:
+        assert waiting.until(lambda: "Enter ends it." in demo.out, within_s=ENDS_WITHIN_S), demo.out + demo.err
+        page = demo.out.splitlines()[-2].rpartition(" ")[2]
+        listed = json.loads(asyncio.run(http.text(page, "api/mails?search=step:30")))
+        story = asyncio.run(http.text(page, f"mails/{listed['items'][0]['number']}/story"))
+        asked = ask(*explained(story), "--json")
+        assert demo.process.poll() is None
+        os.write(person, b"\n")
+        code, left = demo.process.wait(timeout=ENDS_WITHIN_S), demo.left()
+
+    assert re.search(r"^\d+ mails sent$", demo.out, re.MULTILINE)
+    assert listed["found"] > 0
+    assert "mail sent: accepted" in story
+    assert asked.returncode == 0, asked.stderr
+    assert (code, left) == (0, [])
+
+
+def explained(story: str) -> list[str]:
+    """Read the command that a story names as its own."""
+    found = re.search(r"<code>duly (explain .*?)</code>", story)
+    assert found is not None
+    return shlex.split(html.unescape(found[1]))
+
+
+def test_demo_without_a_terminal_names_its_page_and_ends_at_once(place: Path) -> None:
+    state = place / "demo"
+    with started(state, "demo", "--state", state) as demo:
+        code = demo.process.wait(timeout=ENDS_WITHIN_S)
+        left = demo.left()
+
+    assert (code, left) == (0, []), demo.err
+    assert re.fullmatch(
+        r"Their page http://127\.0\.0\.1:\d+/ closes with this command; `duly demo --stay` keeps it open\.",
+        demo.out.splitlines()[-1],
+    )
+
+
+def test_demo_that_was_told_to_stay_does_so_without_a_terminal_until_ctrl_c(place: Path) -> None:
+    """Its line of JSON stays alone on stdout; the address is on stderr."""
+    state = place / "demo"
+    with started(state, "demo", "--state", state, "--stay", "--json") as demo:
+        assert waiting.until(lambda: "Ctrl-C ends it." in demo.err, within_s=ENDS_WITHIN_S), demo.err
+        code, left = demo.stop(), demo.left()
+
+    assert (code, left) == (0, []), demo.err
+    assert only_line(demo)["sent"] > 0
 
 
 @dataclass(frozen=True)

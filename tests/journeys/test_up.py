@@ -50,6 +50,12 @@ class House:
         assert found is not None
         return Path(found[1])
 
+    @property
+    def page(self) -> str:
+        found = re.search(r"^inbox +(http://127\.0\.0\.1:\d+)/$", self.up.out, re.MULTILINE)
+        assert found is not None
+        return found[1]
+
     def story(self, person: str, assignment: str) -> dict[str, object]:
         """Ask what `duly explain --json` tells."""
         asked = ask("explain", person, assignment, "--tenant", TENANT, "--state", self.state, "--json")
@@ -119,6 +125,17 @@ def test_explain_tells_the_same_as_one_line_of_json(house: House) -> None:
     (message,) = messenger["messages"]
     assert (message["channel"], message["state"]) == ("mail", "sent")
     assert [step["state"] for step in message["history"]] == ["posting", "sent"]
+
+
+async def test_page_of_the_mails_shows_the_mail_with_its_story(house: House) -> None:
+    """The story is asked from the services that run, for the person whom messenger names by the mail's own id."""
+    listed = json.loads(await http.text(house.page, "/api/mails?search=ada@acme.example"))
+    story = await http.text(house.page, f"/mails/{listed['items'][0]['number']}/story")
+
+    assert [(item["about"], item["tenant"]) for item in listed["items"]] == [("fire-ada", TENANT)]
+    assert "requested: moment_reached" in story
+    assert "3 days ahead    mail sent: accepted" in story
+    assert f"duly explain ada fire-ada --tenant {TENANT}" in story
 
 
 def test_another_tenant_learns_nothing(house: House) -> None:
@@ -195,8 +212,10 @@ def test_second_up_on_the_same_state_says_who_has_it(house: House) -> None:
     assert second.returncode == 1
     assert f"is already in use by process {house.up.process.pid}" in second.stderr
     assert "Traceback" not in second.stderr
+    assert second.stdout == ""
     assert house.up.process.poll() is None
     assert ask("parked", "list", "--tenant", TENANT, "--state", house.state).returncode == 0
+    assert "mail sent: accepted" in asyncio.run(http.text(house.page, "/mails/0/story"))
 
 
 def test_house_finds_its_data_again_after_ctrl_c_and_after_kill_of_everything(house: House) -> None:
@@ -217,6 +236,8 @@ def test_house_finds_its_data_again_after_ctrl_c_and_after_kill_of_everything(ho
     assert killed >= 4, "the command, PostgreSQL, Kafka and the inbox"
     assert (gone.returncode, "is it running?" in gone.stderr) == (1, True)
     assert house.story("ada", "fire-ada") == before
+    beside = duly("up", "--state", house.state)  # the lock of a killed one is stale, the one of this run is not
+    assert (beside.returncode, f"in use by process {house.up.process.pid}." in beside.stderr) == (1, True)
     asyncio.run(publish(house.kafka, *one_who_hears("cyd", "fire-cyd")))
     assert waiting.until(lambda: len(mails(house.inbox)) > 1, within_s=TOLD_WITHIN_S), house.up.err
     assert [mail["Duly-About"] for mail in mails(house.inbox)] == ["fire-ada", "fire-cyd"]

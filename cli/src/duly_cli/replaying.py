@@ -5,7 +5,7 @@ import logging
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +18,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from duly_chassis.logs import configure
 from duly_chassis.loopback import is_loopback
+from duly_cli import staying
 from duly_cli.rehearsal import oulad
 from duly_cli.rehearsal.play import Play
 from duly_cli.rehearsal.sample import sample
 from duly_cli.rehearsal.summary import Summary
 from duly_cli.states import default_state
 from duly_cli.troubles import Usage, told_plainly
+from duly_local.stack import Stack
 
 replay = typer.Typer(help="Play recorded learners on a driven clock.", no_args_is_help=True)
 
@@ -36,7 +38,17 @@ State = Annotated[
     typer.Option("--state", help="Keep all state here; given again after any crash, the replay goes on."),
 ]
 Until = Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="End at 00:00Z of this day.")]
+Stay = Annotated[
+    bool | None,
+    typer.Option(
+        "--stay/--no-stay",
+        help="Keep everything open to look at the mails.",
+        show_default="only in a terminal",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line of stdout, nothing else.")]
+
+Ended = Callable[[Summary, Stack], Awaitable[None]]
 
 
 @replay.command("oulad")
@@ -50,15 +62,36 @@ def replay_oulad(
     """Send the reminders that these learners would have got, each at its moment of the driven clock."""
     with told_plainly():
         _loopback(smtp)
-        summary = _run(oulad.read(folder), smtp, state, until)
-        _print(summary, as_json, kept=state is not None)
+
+        async def ended(summary: Summary, _stack: Stack) -> None:
+            _print(summary, as_json, kept=state is not None)
+
+        _run(oulad.read(folder), smtp, state, until, ended)
 
 
-def demo(state: State = None, as_json: AsJson = False) -> None:
-    """Play a generated sample organisation over a few weeks."""
+def demo(state: State = None, as_json: AsJson = False, stay: Stay = None) -> None:
+    """Play a generated sample organisation over a few weeks, and show its mails."""
     with told_plainly():
-        summary = _run(sample(), None, state or default_state("demo"), None)
-        _print(summary, as_json, kept=True)
+        stays = sys.stdin.isatty() and not as_json if stay is None else stay
+
+        async def ended(summary: Summary, stack: Stack) -> None:
+            _print(summary, as_json, kept=True)
+            await _show(summary.page, stack, stays, aside=as_json)
+
+        _run(sample(), None, state or default_state("demo"), None, ended)
+
+
+async def _show(page: str, stack: Stack, stays: bool, *, aside: bool) -> None:
+    """Name the page of the mails and keep it open; `aside`, on stderr, where stdout is for a machine."""
+    if not stays:
+        if not aside:
+            typer.echo(f"Their page {page} closes with this command; `duly demo --stay` keeps it open.")
+        return
+    terminal = sys.stdin.isatty()
+    typer.echo(f"Read them, each with its story: {page}", err=aside)
+    typer.echo("Enter ends it." if terminal else "Ctrl-C ends it.", err=aside)
+    with staying.enough_by(enter=terminal) as enough:
+        await staying.watch(stack, enough)
 
 
 def _loopback(smtp: str | None) -> None:
@@ -73,7 +106,7 @@ def _loopback(smtp: str | None) -> None:
         raise Usage("a replay talks to loopback addresses only: give --smtp smtp://127.0.0.1:PORT")
 
 
-def _run(play: Play, smtp: str | None, state: Path | None, until: datetime | None) -> Summary:
+def _run(play: Play, smtp: str | None, state: Path | None, until: datetime | None, ended: Ended) -> None:
     configure("error")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tries again by itself; what cannot go on is told
     end = until.replace(tzinfo=UTC) if until else None
@@ -82,8 +115,13 @@ def _run(play: Play, smtp: str | None, state: Path | None, until: datetime | Non
     # After the input was read: what is wrong with it must not wait for the imports of a whole house.
     from duly_cli.rehearsal import session  # noqa: PLC0415
 
-    with _folder(state) as folder, _bar(len(play.facts)) as (say, told):
-        return session.run(session.Rehearsal(play, folder, smtp, end, say, told))
+    with _folder(state) as folder, _bar(len(play.facts)) as (progress, say, told):
+
+        async def end_of_play(summary: Summary, stack: Stack) -> None:
+            progress.stop()  # what follows is no progress
+            await ended(summary, stack)
+
+        session.run(session.Rehearsal(play, folder, smtp, end, say, told, end_of_play))
 
 
 @contextmanager
@@ -98,7 +136,7 @@ def _folder(state: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _bar(facts: int) -> Iterator[tuple[Callable[[str], None], Callable[[datetime, int], None]]]:
+def _bar(facts: int) -> Iterator[tuple[Progress, Callable[[str], None], Callable[[datetime, int], None]]]:
     """Show progress on stderr: a bar with an estimate on a terminal, a line now and then elsewhere."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -111,7 +149,7 @@ def _bar(facts: int) -> Iterator[tuple[Callable[[str], None], Callable[[datetime
         def told(instant: datetime, played: int) -> None:
             progress.update(task, completed=played, description=f"{instant:%Y-%m-%d %H:%M}Z")
 
-        yield say, told
+        yield progress, say, told
 
 
 def _print(summary: Summary, as_json: bool, kept: bool) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +13,11 @@ import typer
 from duly_chassis import entries
 from duly_cli.troubles import Usage
 from duly_local.account import closed_parent, server_account
+from duly_local.files import write_whole
+from duly_local.places import ADDRESSES
 
 HERE = Path(".duly")
 ELSEWHERE = Path("/var/lib/duly")
-ADDRESSES = "services.json"
 BROKER = "kafka"
 """The name under which `duly up` notes its broker, beside the services."""
 
@@ -65,3 +68,14 @@ def _noted(state: Path) -> dict[str, str]:
         return {}
     noted: dict[str, str] = json.loads((state / ADDRESSES).read_text(encoding="utf-8"))
     return noted
+
+
+@contextmanager
+def noted(state: Path, where: Mapping[str, str]) -> Iterator[None]:
+    """Note where the services answer, for as long as they run: for other commands, and for the page of the mails."""
+    path = state / ADDRESSES
+    write_whole(path, json.dumps(dict(where)))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

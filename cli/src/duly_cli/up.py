@@ -1,9 +1,9 @@
 """`duly up`, `duly run`, `duly migrate`: the house on one machine, one service alone, and the schemas."""
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ from duly_chassis.logs import configure
 from duly_chassis.plain import PlainError
 from duly_chassis.service import Entry
 from duly_chassis.settings import SHARED_PREFIX, ServiceSettings, from_file
-from duly_cli.states import ADDRESSES, BROKER, UpState
+from duly_cli.states import BROKER, UpState, noted
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.stack import Endpoints, Stack
 
@@ -46,6 +46,7 @@ def up(state: UpState) -> None:
                 existing["DATABASE_URL"] or started.database_url,
                 existing["SMTP_URL"] or started.smtp_url,
                 started.mails,
+                started.inbox_url,
             )
             _migrate(found.database_url, lambda _text: None)
             asyncio.run(_up(stack, found, state))
@@ -140,22 +141,18 @@ async def _run(
     try:
         async with serving.together(wired, SystemClock()) as running:
             where = {host.service.name: address for host, address in running}
-            if state is not None:
-                broker = {BROKER: found.kafka_bootstrap} if found is not None else {}
-                (state / ADDRESSES).write_text(json.dumps(where | broker), encoding="utf-8")
-            await serving.settled([host for host, _ in running], READY_S)
-            ending.started()
-            _say(where, found)
-            await _say_held([host for host, _ in running])
-            while not await ending.told(CHECK_INTERVAL_S):
-                if stack is not None:
-                    stack.check()
+            broker = {BROKER: found.kafka_bootstrap} if found is not None else {}
+            with noted(state, where | broker) if state is not None else nullcontext():
+                await serving.settled([host for host, _ in running], READY_S)
+                ending.started()
+                _say(where, found)
+                await _say_held([host for host, _ in running])
+                while not await ending.told(CHECK_INTERVAL_S):
+                    if stack is not None:
+                        stack.check()
             typer.echo("Stopping.")
     except asyncio.CancelledError:
         typer.echo("Stopped before it was ready.")
-    finally:
-        if state is not None:
-            (state / ADDRESSES).unlink(missing_ok=True)
 
 
 async def _say_held(hosts: Sequence[Host]) -> None:
@@ -174,5 +171,7 @@ def _say(where: dict[str, str], found: Endpoints | None) -> None:
     if found is not None:
         typer.echo(f"Kafka        {found.kafka_bootstrap}")
         typer.echo(f"PostgreSQL   {found.database_url.rpartition('@')[2]}")
+        if found.inbox_url:
+            typer.echo(f"inbox        {found.inbox_url}")
         typer.echo(f"mails        {found.mails}" if found.mails else "mails        go to DULY_SMTP_URL")
     typer.echo("Running. Ctrl-C stops everything.")

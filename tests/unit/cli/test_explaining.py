@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from duly_cli.explaining import next_step, told
+from duly_local.story import next_step, told
 
 
 def reminders(**changes: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ VERBS = {
     ("run",): ["NAME", "reminders"],
     ("migrate",): ["schemas", "topics"],
     ("explain",): ["PERSON", "ASSIGNMENT", "--tenant", "DULY_TENANT", "--state", "--json"],
-    ("demo",): ["--state", "--json"],
+    ("demo",): ["--state", "--json", "--stay", "--no-stay"],
     ("replay",): ["oulad"],
     ("replay", "oulad"): ["FOLDER", "--smtp", "--state", "--until", "--json"],
     ("parked",): ["list", "send", "settle"],

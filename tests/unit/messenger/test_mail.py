@@ -208,6 +208,7 @@ def test_headers_name_the_outreach_the_assignment_the_step_and_the_business_mome
         "Subject": "Reminder: Fire safety & first aid is due on 31 January 2014",
         "Date": "Fri, 17 Jan 2014 09:00:03 +0000",
         "Message-ID": f"<{OUTREACH_ID}@duly.example>",
+        "Duly-Tenant": "acme",
         "Duly-Outreach-Id": str(OUTREACH_ID),
         "Duly-About": "assignment-7",
         "Duly-Step": "14",

@@ -1,7 +1,7 @@
 """A rehearsal from start to end: its own stack, every service in this process, the driver, and the summary."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from duly_cli.rehearsal.idle import Idle
 from duly_cli.rehearsal.play import Play
 from duly_cli.rehearsal.progress import Progress, fingerprint
 from duly_cli.rehearsal.summary import Summary, summarise
+from duly_cli.states import noted
 from duly_local.stack import Endpoints, Stack
 
 READY_S = 90
@@ -37,6 +38,8 @@ class Rehearsal:
     until: datetime | None
     say: Callable[[str], None]
     told: Callable[[datetime, int], None]
+    ended: Callable[[Summary, Stack], Awaitable[None]]
+    """Hears the outcome while everything still runs; the stack ends when it returns."""
 
 
 def run(rehearsal: Rehearsal) -> Summary:
@@ -61,9 +64,12 @@ async def _play(rehearsal: Rehearsal, stack: Stack, endpoints: Endpoints) -> Sum
             await serving.settled(hosts, READY_S)
             rehearsal.say("Playing." if reached is None else f"Going on from {reached.isoformat()}.")
             services = [host.service for host in hosts]
-            seconds = await _drive(rehearsal, stack, endpoints, services, clock, progress, reached, spent_s)
             addresses = {host.service.name: address for host, address in running}
-            return await summarise(rehearsal.play, addresses, endpoints.mails, seconds)
+            with noted(rehearsal.state, addresses):
+                seconds = await _drive(rehearsal, stack, endpoints, services, clock, progress, reached, spent_s)
+                summary = await summarise(rehearsal.play, addresses, endpoints, seconds)
+                await rehearsal.ended(summary, stack)
+            return summary
     finally:
         progress.close()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from duly_cli import asking
 from duly_cli.rehearsal.play import Play
+from duly_local.stack import Endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Summary:
     events: int
     seconds: float
     mails: Path | None
+    page: str = ""
+    """Where they can be looked at while the rehearsal's stack runs; empty where it has no inbox."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `--json` prints."""
@@ -39,7 +42,7 @@ class Summary:
         }
 
 
-async def summarise(play: Play, addresses: dict[str, str], mails: Path | None, seconds: float) -> Summary:
+async def summarise(play: Play, addresses: dict[str, str], endpoints: Endpoints, seconds: float) -> Summary:
     """Ask each service for its part."""
     tenant = {"tenant": play.tenant_id}
     decided = await asking.get(addresses["reminders"], "/v1/summary", tenant)
@@ -59,7 +62,8 @@ async def summarise(play: Play, addresses: dict[str, str], mails: Path | None, s
         ],
         events=len(play.facts),
         seconds=seconds,
-        mails=mails,
+        mails=endpoints.mails,
+        page=endpoints.inbox_url,
     )
 
 

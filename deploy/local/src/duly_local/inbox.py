@@ -2,16 +2,22 @@
 
 It says 250 only when the mail stands under its final name (see `mailbox`). It takes mail for everybody, from
 this machine only, up to 1 MB each, and checks nothing else: it stands in for a mail server in demo and replay.
+With `--http-port` it shows the mails on a page (see `page`).
 """
 
 import argparse
 import asyncio
+import os
 import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from duly_local.mailbox import Mailbox
+from duly_local.page.server import serving
+from duly_local.page.services import Services
 from duly_local.ports import HOST
 
 MAIL_BYTES_MAX = 1_000_000
@@ -98,25 +104,55 @@ def _one_line(address: str) -> bool:
     return all(character.isprintable() or not character.isascii() for character in address)
 
 
-async def serve(host: str, port: int, folder: Path) -> None:
-    """Serve until SIGTERM or SIGINT."""
+async def serve(arguments: argparse.Namespace) -> None:
+    """Serve until SIGTERM or SIGINT. The page comes first: who is greeted by SMTP finds it there."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    server = await loop.create_server(Door(Handler(Mailbox(folder))), host, port)
-    await ended.wait()
-    server.close()
+    mailbox = Mailbox(arguments.dir)
+    async with AsyncExitStack() as page:
+        if arguments.http_port is not None:
+            services = Services(arguments.services, token())
+            names: Sequence[str] = arguments.http_name
+            new = arguments.dir / "new"
+            where = serving(new, arguments.host, arguments.http_port, services=services, names=names)
+            await page.enter_async_context(where)
+        server = await loop.create_server(Door(Handler(mailbox)), arguments.host, arguments.port)
+        await ended.wait()
+        server.close()
+
+
+def token() -> str | None:
+    """Return what services ask for that do not listen on loopback: DULY_HTTP_TOKEN, or the file that names it."""
+    if said := os.environ.get("DULY_HTTP_TOKEN"):
+        return said
+    named = os.environ.get("DULY_HTTP_TOKEN_FILE")
+    return Path(named).read_text(encoding="utf-8").strip() if named else None
 
 
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m duly_local.inbox", description=__doc__)
-    parser.add_argument("--host", default=HOST, help="address to listen on; on any but this one strangers may write")
-    parser.add_argument("--port", type=int, required=True, help="port for SMTP")
+    parser.add_argument("--port", type=int, required=True, help="the SMTP port")
     parser.add_argument("--dir", type=Path, required=True, help="the folder; mails appear below DIR/new")
-    arguments = parser.parse_args()
-    asyncio.run(serve(arguments.host, arguments.port, arguments.dir))
+    parser.add_argument("--http-port", type=int, help="the page's port; without it there is no page")
+    parser.add_argument(
+        "--host",
+        default=HOST,
+        help=f"the address of both; default {HOST}. On any other, whoever reaches it sends and reads mails: for a "
+        "container, whose ports are published on loopback",
+    )
+    parser.add_argument(
+        "--http-name",
+        action="append",
+        default=[],
+        help="a name besides this machine's own by which the page may be asked for; may be repeated",
+    )
+    parser.add_argument(
+        "--services", type=Path, help="the file that says where services answer, as `duly up` writes it"
+    )
+    asyncio.run(serve(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The mail inbox as one child: started, known to be ready, stopped."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -15,6 +16,8 @@ from duly_local.ports import HOST
 
 READY_WITHIN_S = 30.0
 GREETING_WITHIN_S = 1.0
+ASKING = re.compile(r"DULY_([A-Z][A-Z0-9_]*_ADDRESS|HTTP_TOKEN(_FILE)?)")
+"""What its page needs to ask services for the story of a mail."""
 
 
 class Inbox:
@@ -24,15 +27,21 @@ class Inbox:
     stop_signal = signal.SIGTERM
     stop_within_s = 5.0
 
-    def __init__(self, state: State, port: int) -> None:
+    def __init__(self, state: State, port: int, page: int) -> None:
         self._state = state
         self._port = port
+        self._page = page
         self.child: Child | None = None
 
     @property
     def url(self) -> str:
         """Where mails are taken."""
         return f"smtp://{HOST}:{self._port}"
+
+    @property
+    def page_url(self) -> str:
+        """Where people look at them."""
+        return f"http://{HOST}:{self._page}/"
 
     @property
     def mails(self) -> Path:
@@ -42,12 +51,17 @@ class Inbox:
     def start(self, cancelled: Event) -> None:
         """Start it; return when it greets."""
         self._state.mails.mkdir(mode=0o700, exist_ok=True)
-        folder = str(self._state.mails)
-        argv = [sys.executable, "-m", "duly_local.inbox", "--port", str(self._port), "--dir", folder]
+        options = {
+            "--port": self._port,
+            "--dir": self._state.mails,
+            "--http-port": self._page,
+            "--services": self._state.services,
+        }
+        given = [word for name, value in options.items() for word in (name, str(value))]
         self.child = child.start(
             Command(
                 name=self.name,
-                argv=argv,
+                argv=[sys.executable, "-m", "duly_local.inbox", *given],
                 log=self._state.logs / f"{self.name}.log",
                 folder=self._state.mails,
                 environment={
@@ -55,6 +69,7 @@ class Inbox:
                     "LC_ALL": "C.UTF-8",
                     "TZ": "UTC",
                     "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # it imports what we import
+                    **{name: value for name, value in os.environ.items() if ASKING.fullmatch(name)},
                 },
             )
         )

@@ -25,17 +25,33 @@ class Mailbox:
         self._next = _next_number(self._new)
 
     def put(self, sender: str | None, recipients: Sequence[str], body: bytes) -> Path:
-        """Store one mail, with the envelope above its headers as a delivering server notes it; return its place."""
-        number, self._next = self._next, self._next + 1
-        folder = self._new / f"{number // MAILS_PER_FOLDER:06d}"
-        part = self._tmp / f"{number:09d}.eml"
+        """Store one mail, with the envelope above its headers as a delivering server notes it; return its place.
+
+        Raises OSError when it cannot, with the disk full for example; then nothing of the mail is left.
+        """
+        part = self._tmp / f"{self._next:09d}.eml"
         envelope = [f"Return-Path: <{sender or ''}>", *(f"Delivered-To: {to}" for to in recipients)]
-        with part.open("wb") as stream:
-            stream.write("".join(f"{line}\r\n" for line in envelope).encode("utf-8", "surrogateescape"))
-            stream.write(body)
-        if number % MAILS_PER_FOLDER == 0 or not folder.is_dir():
-            folder.mkdir(mode=0o700, exist_ok=True)
-        return part.rename(folder / part.name)
+        try:
+            with part.open("wb") as stream:
+                stream.write("".join(f"{line}\r\n" for line in envelope).encode("utf-8", "surrogateescape"))
+                stream.write(body)
+            place = self._renamed(part)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        self._next += 1  # only now: numbers have no gaps, and the number of a mail that failed is the next one's
+        return place
+
+    def _renamed(self, part: Path) -> Path:
+        place = place_of(self._new, self._next)
+        if self._next % MAILS_PER_FOLDER == 0 or not place.parent.is_dir():
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+        return part.rename(place)
+
+
+def place_of(new: Path, number: int) -> Path:
+    """Return where mail `number` stands below the folder `new`."""
+    return new / f"{number // MAILS_PER_FOLDER:06d}" / f"{number:09d}.eml"
 
 
 def _next_number(new: Path) -> int:

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+ADDRESSES = "services.json"
+
 
 def cache_folder() -> Path:
     """Return the folder for what can be fetched again: jars and what is derived from them."""
@@ -60,6 +62,11 @@ class State:
     def mails(self) -> Path:
         """The inbox; finished mails stand below `new`."""
         return self.root / "mails"
+
+    @property
+    def services(self) -> Path:
+        """Where each service answers, written by whoever runs them, while they run."""
+        return self.root / ADDRESSES
 
     def create(self) -> None:
         """Make the folder; as root one that others may pass through, since PostgreSQL will not run as root."""

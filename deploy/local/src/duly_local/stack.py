@@ -29,6 +29,8 @@ class Endpoints:
     smtp_url: str
     mails: Path | None
     """The folder below which mails appear, one file each."""
+    inbox_url: str = ""
+    """The page that shows them."""
 
 
 class Server(Protocol):
@@ -115,10 +117,10 @@ class Stack:
         self.stop()
 
     def _compose(self) -> Endpoints:
-        names = {"kafka": ["kafka", "controller"], "postgres": ["postgres"], "inbox": ["inbox"]}
+        names = {"kafka": ["kafka", "controller"], "postgres": ["postgres"], "inbox": ["inbox", "inbox_page"]}
         wanted = [name for server, its in names.items() if self._wanted[server] for name in its]
         chosen = ports.settle(self._state.ports, wanted)
-        kafka_bootstrap = database_url = smtp_url = ""
+        kafka_bootstrap = database_url = smtp_url = inbox_url = ""
         mails = None
         if self._wanted["kafka"]:
             kafka = Kafka(self._state, client=chosen["kafka"], controller=chosen["controller"], say=self._say)
@@ -129,10 +131,10 @@ class Stack:
             self._servers.append(postgres)
             database_url = postgres.url
         if self._wanted["inbox"]:
-            inbox = Inbox(self._state, chosen["inbox"])
+            inbox = Inbox(self._state, chosen["inbox"], chosen["inbox_page"])
             self._servers.append(inbox)
-            smtp_url, mails = inbox.url, inbox.mails
-        return Endpoints(kafka_bootstrap, database_url, smtp_url, mails)
+            smtp_url, mails, inbox_url = inbox.url, inbox.mails, inbox.page_url
+        return Endpoints(kafka_bootstrap, database_url, smtp_url, mails, inbox_url)
 
     def _start_all(self) -> None:
         cancelled = Event()

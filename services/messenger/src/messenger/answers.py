@@ -1,12 +1,14 @@
 """What messenger tells a person who asks: a message's story, and what is parked."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from duly_chassis.database import Connection
-from duly_chassis.web import needed
+from duly_chassis.web import Refusal, needed
 from duly_contracts.traces import trace_id
 from messenger import reading, tracing
 from messenger.rows import is_dead
@@ -20,8 +22,22 @@ CHOICES = {
 
 
 async def explain(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
-    """Tell the story of a person's messages about one thing, each with its ledger states."""
-    tenant, person, about = (needed(query, name) for name in ("tenant", "person", "assignment"))
+    """Tell the story of a person's messages about one thing, each with its ledger states.
+
+    Asked with `outreach` instead of `person` and `assignment`, it names these two of that message first: a mail in
+    hand says its tenant and this id, and nothing that would name a person.
+    """
+    tenant = needed(query, "tenant")
+    if "outreach" not in query:
+        return await _story(connection, tenant, needed(query, "person"), needed(query, "assignment"))
+    found = await reading.concerned(connection, tenant, _outreach_id(query))
+    if found is None:
+        return {"known": False, "messages": []}
+    who = {"person": found["person_id"], "assignment": found["about"]}
+    return who | await _story(connection, tenant, found["person_id"], found["about"])
+
+
+async def _story(connection: Connection, tenant: str, person: str, about: str) -> dict[str, Any]:
     rows = await reading.story(connection, tenant, person, about)
     return {"known": bool(rows), "messages": [told(dict(row)) for row in rows]}
 
@@ -35,6 +51,13 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
             change["trace"] = trace_id(began)
     shown = {name: value for name, value in row.items() if name not in ("tenant_id", "traceparent")}
     return {**shown, "trace": trace_id(row["traceparent"]), "history": history}
+
+
+def _outreach_id(query: Mapping[str, str]) -> UUID:
+    try:
+        return UUID(query["outreach"])
+    except ValueError:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "bad_outreach") from None
 
 
 async def parked(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:

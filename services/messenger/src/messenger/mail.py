@@ -168,6 +168,7 @@ def _own_headers(request: MailRequest) -> bytes:
     return b"".join(
         (
             f"Message-ID: {message_id(request.outreach_id, request.sender.address)}\r\n".encode(),
+            text_header("Duly-Tenant", request.tenant),
             text_header("Duly-Outreach-Id", str(request.outreach_id)),
             text_header("Duly-About", request.about),
             text_header("Duly-Step", request.step),

@@ -1,5 +1,7 @@
 """The SQL of what people ask: one tenant, inside a reader's transaction under row-level security."""
 
+from uuid import UUID
+
 import asyncpg
 
 from duly_chassis.database import Connection
@@ -57,6 +59,13 @@ async def story(connection: Connection, tenant_id: str, person_id: str, about: s
         tenant_id,
         person_id,
         about,
+    )
+
+
+async def concerned(connection: Connection, tenant_id: str, outreach_id: UUID) -> asyncpg.Record | None:
+    """Return whom one message is to and what it is about, if this tenant has it; for a reader."""
+    return await connection.fetchrow(
+        "SELECT person_id, about FROM ledger WHERE tenant_id = $1 AND outreach_id = $2", tenant_id, outreach_id
     )
 
 
