@@ -35,6 +35,7 @@ SQL_IN = {
     "messenger.ledger": "the store of the sending loop: the ledger alone, with leases",
     "messenger.reading": "the store of those who ask: one tenant, read only",
     "reminders.reading": "the store of those who ask: one tenant, read only",
+    "roster.reading": "the store of those who ask: one tenant, read only",
     "messenger.app": "`busy` and the purge of stops are data of the service description",
 }
 ASSEMBLED = {

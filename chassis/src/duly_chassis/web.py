@@ -104,18 +104,34 @@ def query(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def body(receive: Receive) -> Mapping[str, Any]:
-    """Return the JSON object of a request; raises Refusal 413 or 400."""
-    content = b""
+async def content(receive: Receive, bytes_max: int) -> bytes:
+    """Return the bytes of a request; raises Refusal 413, or 400 for one that was broken off.
+
+    What is beyond the limit is dropped and not kept, up to four times as much: a sender that is still writing would
+    miss the answer otherwise.
+    """
+    chunks: list[bytes] = []
+    length = 0
     while True:
         message = await receive()
-        content += message.get("body", b"")
-        if len(content) > BODY_BYTES_MAX:
-            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
-        if not message.get("more_body"):
+        if message["type"] == "http.disconnect":
+            raise Refusal(HTTPStatus.BAD_REQUEST, "broken_off")
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        if length <= bytes_max:
+            chunks.append(chunk)
+        if not message.get("more_body") or length > 4 * bytes_max:
             break
+    if length > bytes_max:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
+    return b"".join(chunks)
+
+
+async def body(receive: Receive) -> Mapping[str, Any]:
+    """Return the JSON object of a request; raises Refusal 413 or 400."""
+    brought = await content(receive, BODY_BYTES_MAX)
     try:
-        found = json.loads(content)
+        found = json.loads(brought)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

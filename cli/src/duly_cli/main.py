@@ -15,6 +15,7 @@ COMMANDS = {
     "preview": ("duly_cli.previewing", "preview"),
     "demo": ("duly_cli.replaying", "demo"),
     "replay": ("duly_cli.replaying", "replay"),
+    "roster": ("duly_cli.rostering", "roster"),
     "parked": ("duly_cli.ordering", "parked"),
     "brakes": ("duly_cli.ordering", "brakes"),
     "dead-letters": ("duly_cli.letters", "dead_letters"),
