@@ -115,7 +115,7 @@ class Routes:
             if self._uploading.locked():  # one file in memory at a time, whatever its size
                 raise web.Refusal(HTTPStatus.TOO_MANY_REQUESTS, "busy")
             async with self._uploading:
-                content = await web.content(receive, upload.bytes_max)
+                content = await web.content(receive, upload.bytes_max, 3 * upload.bytes_max)
                 read = await asyncio.to_thread(upload.read, order, content)
                 del content
                 async with self._database.transaction() as connection:

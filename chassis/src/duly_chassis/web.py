@@ -104,23 +104,23 @@ def query(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def content(receive: Receive, bytes_max: int) -> bytes:
+async def content(receive: Receive, bytes_max: int, dropped_max: int = 0) -> bytes:
     """Return the bytes of a request; raises Refusal 413, or 400 for one that was broken off.
 
-    What is beyond the limit is dropped and not kept, up to four times as much: a sender that is still writing would
-    miss the answer otherwise.
+    Of what is beyond the limit up to `dropped_max` bytes are read and not kept, before it is refused: a sender that
+    is still writing may miss the answer.
     """
     chunks: list[bytes] = []
     length = 0
     while True:
         message = await receive()
-        if message["type"] == "http.disconnect":
+        if message.get("type") == "http.disconnect":
             raise Refusal(HTTPStatus.BAD_REQUEST, "broken_off")
         chunk = message.get("body", b"")
         length += len(chunk)
         if length <= bytes_max:
             chunks.append(chunk)
-        if not message.get("more_body") or length > 4 * bytes_max:
+        if not message.get("more_body") or length > bytes_max + dropped_max:
             break
     if length > bytes_max:
         raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")

@@ -18,6 +18,7 @@ ID_CHARACTERS_MAX = 200
 TEXT_CHARACTERS_MAX = 200
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the wide forms count for spreadsheets
 HIDDEN = re.compile(rf"[{UNPRINTABLE}]")
+NUMBER = re.compile(r"(\+|00)[0-9 ().-]{6,40}")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 NOT_ZONES = {"localtime", "Factory", "posixrules"}
 YEARS = range(1900, 2200)
@@ -82,11 +83,13 @@ def mail(cell: str) -> str:
 
 def mobile(cell: str) -> str:
     """Take a number with its country code, and write it as E.164."""
+    if not NUMBER.fullmatch(cell):  # the library would find a number in any text, a formula's too
+        raise BadCell("mobile", "is not a phone number with its country code, as +353...")
     try:
         number = phonenumbers.parse(cell if not cell.startswith("00") else f"+{cell[2:]}")
     except phonenumbers.NumberParseException:
-        raise BadCell("mobile", "is not a phone number with its country code, as +353...") from None
-    if number.extension or not phonenumbers.is_possible_number(number):
+        raise BadCell("mobile", "has a country code that no country has") from None
+    if not phonenumbers.is_possible_number(number):
         raise BadCell("mobile", "is not a possible phone number of its country")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -154,6 +157,9 @@ COLUMNS: dict[str, tuple[str, Check]] = {
     "mobile": ("mobile", mobile),
 }
 """A column's canonical name, the field of the record it fills, and how its cells are checked."""
+
+EACH_THEIR_OWN = {"person_id", "name", "mail", "mobile"}
+"""Columns in which hardly two people share a value; in the others a value is checked once for all of them."""
 
 ALSO_CALLED = {
     "id": "person_id",

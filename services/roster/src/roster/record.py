@@ -85,8 +85,7 @@ class Sheet:
     delimiter: str
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What a run does to one person: the record it leaves, and what differs in it."""
 
     kind: Kind

@@ -1,6 +1,5 @@
 """From a file's bytes to good rows and refused ones; pure, so that it runs on a thread beside the loop."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from roster import cells, csv_file
@@ -39,17 +38,38 @@ def _columns(header: Sequence[str]) -> dict[int, str]:
     return found
 
 
+class Column:
+    """One column of this file; what many rows share is checked once."""
+
+    def __init__(self, place: int, name: str) -> None:
+        field, self._check = cells.COLUMNS[name]
+        self.place, self.name, self.field = place, name, FIELDS.index(field)
+        self._known: dict[str, object] | None = None if name in cells.EACH_THEIR_OWN else {"": None}
+
+    def value(self, raw: str) -> object:
+        """Return what a cell says, None for an empty one; raises BadCell."""
+        if self._known is None:
+            return self._checked(raw)
+        if raw not in self._known:
+            self._known[raw] = self._checked(raw)
+        return self._known[raw]
+
+    def _checked(self, raw: str) -> object:
+        if raw[:1] in {"\t", "\r"}:
+            raise cells.BadCell("formula", "begins with a tab or a carriage return, as formulas are hidden")
+        cell = raw.strip()
+        return self._check(cell) if cell else None
+
+
 class Reader:
     """Gathers rows; those with one id are judged at the end, so that their order decides nothing."""
 
     def __init__(self, file: CsvFile, columns: dict[int, str]) -> None:
         self._file = file
         self._width = len(file.header)
-        self._checks = [(place, column, *cells.COLUMNS[column]) for place, column in columns.items()]
-        self._places = [(place, FIELDS.index(field)) for place, _, field, _ in self._checks]
-        self._id_place = next(place for place, column in columns.items() if column == "person_id")
-        self._rows: dict[str, list[Row | None]] = defaultdict(list)
-        self._lines: dict[str, list[int]] = defaultdict(list)
+        self._columns = [Column(place, name) for place, name in columns.items()]
+        self._id_place = next(place for place, name in columns.items() if name == "person_id")
+        self._rows: dict[str, list[tuple[int, Row | None]]] = {}
         self._refused: list[Finding] = []
         self._nameless = 0
         self._total = 0
@@ -57,35 +77,29 @@ class Reader:
     def take(self, line: int, record: list[str]) -> None:
         """Check one record, cell by cell; all its faults are told at once."""
         self._total += 1
-        faults = self._faults_of(line, record)
-        values: list[object] = [None] * len(FIELDS)
-        if not faults:
-            for place, column, field, check in self._checks:
-                raw = record[place]
-                cell = raw.strip()
-                if raw[:1] in {"\t", "\r"}:
-                    faults.append(Finding(line, column, "formula", "begins with a tab or a carriage return"))
-                elif cell:
-                    try:
-                        values[FIELDS.index(field)] = check(cell)
-                    except cells.BadCell as bad:
-                        faults.append(Finding(line, column, bad.code, bad.text))
-        who = record[self._id_place].strip() if len(record) > self._id_place else ""
-        if not who and not faults:
-            faults.append(Finding(line, "person_id", "no_id", "is empty: nobody can tell whom the row is about"))
-        self._refused += faults
-        if faults and (not who or len(record) != self._width or any(one.column == "person_id" for one in faults)):
+        if len(record) != self._width:
+            text = f"has {len(record)} cells, and the header {self._width}"
+            self._refused.append(Finding(line, "", "cells", text))
             self._nameless += 1
             return
+        values: list[object] = [None] * len(FIELDS)
+        faults = []
+        for column in self._columns:
+            try:
+                values[column.field] = column.value(record[column.place])
+            except cells.BadCell as bad:
+                faults.append(Finding(line, column.name, bad.code, bad.text))
+        who = values[0]
+        if not isinstance(who, str):
+            if not record[self._id_place].strip():
+                faults.append(Finding(line, "person_id", "no_id", "is empty: nobody can tell whom the row is about"))
+            self._refused += faults
+            self._nameless += 1
+            return
+        self._refused += faults
         key = cells.fold(who)
-        self._lines[key].append(line)
-        self._rows[key].append(None if faults else Row(line, key, Record(*values)))  # type: ignore[arg-type]  # each value is its column's
-
-    def _faults_of(self, line: int, record: list[str]) -> list[Finding]:
-        if len(record) == self._width:
-            return []
-        text = f"has {len(record)} cells, and the header {self._width}"
-        return [Finding(line, "", "cells", text)]
+        row = None if faults else Row(line, key, Record._make(values))
+        self._rows.setdefault(key, []).append((line, row))
 
     def sheet(self) -> Sheet:
         """Return what was read; of rows that share an id none is taken, for nobody knows which is meant."""
@@ -93,15 +107,16 @@ class Reader:
         refused_folds = set()
         doubled = 0
         for key, rows in self._rows.items():
-            if len(rows) == 1 and rows[0] is not None:
-                good.append(rows[0])
+            only = rows[0][1]
+            if len(rows) == 1 and only is not None:
+                good.append(only)
                 continue
             refused_folds.add(key)
             if len(rows) > 1:
                 doubled += len(rows) - 1
-                self._refused += self._doubled(self._lines[key])
+                self._refused += self._doubled([line for line, _ in rows])
         return Sheet(
-            columns=frozenset(field for _, _, field, _ in self._checks),
+            columns=frozenset(FIELDS[column.field] for column in self._columns),
             rows=tuple(good),
             refused=tuple(self._refused),
             refused_folds=frozenset(refused_folds),
