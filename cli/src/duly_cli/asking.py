@@ -1,6 +1,7 @@
 """Asks running services over HTTP: each answers its own part."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -33,7 +34,7 @@ async def send(
     address: str, path: str, query: Mapping[str, str], content: bytes, token: str | None, deadline_s: float
 ) -> Any:
     """Send a service a whole file and return its answer; raises Unanswered."""
-    return await _ask("POST", address, path, token, deadline_s, params=dict(query), data=content)
+    return await _ask("POST", address, path, token, deadline_s, params=dict(query), data=BytesIO(content))
 
 
 async def _ask(
