@@ -137,7 +137,7 @@ def test_file_that_is_still_being_written_is_not_sent(
         with file.open("ab") as growing:
             growing.write(b"e-2\n")
 
-    monkeypatch.setattr(roster_file.time, "sleep", meanwhile)
+    monkeypatch.setattr("time.sleep", meanwhile)
     ended = duly(state, "import", file)
 
     assert (ended.exit_code, service.asked) == (1, [])
@@ -153,7 +153,7 @@ def test_file_that_is_replaced_while_it_is_read_is_not_sent(
         other.write_bytes(GOOD)
         other.replace(file)
 
-    monkeypatch.setattr(roster_file.time, "sleep", meanwhile)
+    monkeypatch.setattr("time.sleep", meanwhile)
 
     assert (duly(state, "import", file).exit_code, service.asked) == (1, [])
 

@@ -1,11 +1,16 @@
 """One cell at a time: what a column takes, and the code with which it takes nothing."""
 
+from collections.abc import Callable
 from datetime import date
 
+import phonenumbers
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from roster import cells, sheet
+from roster import cells, phones, sheet
 from roster.csv_file import Dialect
+from roster.faults import BadCell
 
 
 def said(column: str, cell: str) -> object:
@@ -13,7 +18,7 @@ def said(column: str, cell: str) -> object:
     _, check = cells.COLUMNS[column]
     try:
         return check(cell)
-    except cells.BadCell as bad:
+    except BadCell as bad:
         told = bad
     assert len(cell) < 6 or cell not in told.text
     return told.code
@@ -75,7 +80,7 @@ def test_unknown_zone_is_refused(cell: str) -> None:
 
 
 def test_zone_that_was_nearly_right_is_suggested() -> None:
-    with pytest.raises(cells.BadCell, match="zone") as bad:
+    with pytest.raises(BadCell, match="zone") as bad:
         cells.zone("europe/berlin")
 
     assert bad.value.text.endswith("is Europe/Berlin meant?")
@@ -122,3 +127,24 @@ def test_cell_that_begins_with_a_tab_or_a_return_is_refused() -> None:
     found = sheet.read(b'person_id,name\na,"\t=1"\nb,"\rx"\n', Dialect())
 
     assert [one.code for one in found.refused] == ["formula", "formula"]
+
+
+CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+
+
+@given(st.sampled_from(CODES), st.text("0123456789", min_size=1, max_size=13))
+@example(54, "91123456789")
+@example(52, "15512345678")
+@example(39, "0612345678")
+def test_plain_number_is_judged_as_the_library_judges_it_in_full(code: int, national: str) -> None:
+    """The short way is an economy, never another answer."""
+    cell = f"+{code}{national}"
+
+    assert judged(phones.mobile, cell) == judged(phones.asked, cell)
+
+
+def judged(take: Callable[[str], str], cell: str) -> str:
+    try:
+        return take(cell)
+    except BadCell as bad:
+        return bad.code

@@ -7,18 +7,18 @@ from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
 
-import phonenumbers
 import whenever
 from babel import Locale, UnknownLocaleError
 
 from duly_chassis.addresses import NotAnAddress, checked_address
 from duly_contracts.event import UNPRINTABLE
+from roster import phones
+from roster.faults import BadCell
 
 ID_CHARACTERS_MAX = 200
 TEXT_CHARACTERS_MAX = 200
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the wide forms count for spreadsheets
 HIDDEN = re.compile(rf"[{UNPRINTABLE}]")
-NUMBER = re.compile(r"(\+|00)[0-9 ().-]{6,40}")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 NOT_ZONES = {"localtime", "Factory", "posixrules"}
 YEARS = range(1900, 2200)
@@ -32,15 +32,6 @@ STATUSES = {
     "terminated": "departed",
     "inactive": "departed",
 }
-
-
-class BadCell(Exception):
-    """A cell that cannot be taken: a code, and words that do not repeat it."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.text = text
 
 
 def text(cell: str) -> str:
@@ -79,19 +70,6 @@ def mail(cell: str) -> str:
         return checked_address(cell)
     except NotAnAddress:
         raise BadCell("mail", "is not one plain mail address") from None
-
-
-def mobile(cell: str) -> str:
-    """Take a number with its country code, and write it as E.164."""
-    if not NUMBER.fullmatch(cell):  # the library would find a number in any text, a formula's too
-        raise BadCell("mobile", "is not a phone number with its country code, as +353...")
-    try:
-        number = phonenumbers.parse(cell if not cell.startswith("00") else f"+{cell[2:]}")
-    except phonenumbers.NumberParseException:
-        raise BadCell("mobile", "has a country code that no country has") from None
-    if not phonenumbers.is_possible_number(number):
-        raise BadCell("mobile", "is not a possible phone number of its country")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 @lru_cache(maxsize=1)
@@ -154,7 +132,7 @@ COLUMNS: dict[str, tuple[str, Check]] = {
     "left_on": ("left_on", day),
     "name": ("name", text),
     "mail": ("mail", mail),
-    "mobile": ("mobile", mobile),
+    "mobile": ("mobile", phones.mobile),
 }
 """A column's canonical name, the field of the record it fills, and how its cells are checked."""
 

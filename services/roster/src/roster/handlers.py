@@ -67,7 +67,7 @@ async def _apply(order: Order, place: Place, plan: Plan, now: datetime, tx: Stor
     if plan.changes:
         await tx.save(order.tenant_id, run, plan.changes, now)
         await tx.note_changes(order.tenant_id, run, plan.changes, held=False)
-        outcomes.emit(order.tenant_id, plan.changes, now, tx)
+        await asyncio.to_thread(outcomes.emit, order.tenant_id, plan.changes, now, tx)
     await tx.taken(order.tenant_id, run, plan.good_rows if order.complete else None, changed=bool(plan.changes))
 
 
@@ -93,7 +93,7 @@ async def release(order: Mapping[str, Any], now: datetime, tx: Store) -> dict[st
     changes = await tx.proposal(tenant_id, run.run)
     if changes:
         await tx.save(tenant_id, run.run, changes, now)
-        outcomes.emit(tenant_id, changes, now, tx)
+        await asyncio.to_thread(outcomes.emit, tenant_id, changes, now, tx)
     await tx.taken(tenant_id, run.run, run.good_rows if run.complete else None, changed=bool(changes))
     await tx.end(tenant_id, run.run, "released")
     await tx.decide(tenant_id, run.run, "released", by, reason, now)

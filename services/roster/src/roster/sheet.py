@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from roster import cells, csv_file
 from roster.csv_file import CsvFile, Dialect, FileRefused
+from roster.faults import BadCell
 from roster.record import FIELDS, Finding, Record, Row, Sheet
 
 NAMES_SHOWN_MAX = 10
@@ -56,7 +57,7 @@ class Column:
 
     def _checked(self, raw: str) -> object:
         if raw[:1] in {"\t", "\r"}:
-            raise cells.BadCell("formula", "begins with a tab or a carriage return, as formulas are hidden")
+            raise BadCell("formula", "begins with a tab or a carriage return, as formulas are hidden")
         cell = raw.strip()
         return self._check(cell) if cell else None
 
@@ -87,7 +88,7 @@ class Reader:
         for column in self._columns:
             try:
                 values[column.field] = column.value(record[column.place])
-            except cells.BadCell as bad:
+            except BadCell as bad:
                 faults.append(Finding(line, column.name, bad.code, bad.text))
         who = values[0]
         if not isinstance(who, str):
