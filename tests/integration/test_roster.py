@@ -170,7 +170,9 @@ async def test_decision_about_a_run_that_is_not_held_here_is_refused(rosters: Be
             await order(rosters, path, **words)
 
 
-@pytest.mark.parametrize("words", [{"run": "x"}, {"run": "-1"}, {"run": "9" * 20}, {"run": 2, "by": ""}])
+@pytest.mark.parametrize(
+    "words", [{"run": "x"}, {"run": "-1"}, {"run": "9" * 20}, {"run": 2, "by": ""}, {"run": 2, "by": "\x1b \n"}]
+)
 async def test_decision_needs_a_run_and_a_name(rosters: Bench, words: dict[str, object]) -> None:
     with pytest.raises(Refusal, match="needs_"):
         await order(rosters, "/v1/roster/release", **words)

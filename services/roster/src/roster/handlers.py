@@ -13,11 +13,12 @@ from roster import domain, outcomes
 from roster.brake import Limits
 from roster.csv_file import FileRefused
 from roster.domain import Plan
-from roster.orders import Order
+from roster.orders import Order, printable
 from roster.rows import Place
 from roster.store import Store
 
 LOG = log("roster")
+WORDS_CHARACTERS_MAX = 500  # of who decided, and of why
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ async def _hold(order: Order, place: Place, plan: Plan, now: datetime, tx: Store
 
 async def release(order: Mapping[str, Any], now: datetime, tx: Store) -> dict[str, Any]:
     """Put exactly the held run in force, on the word of a named person; 409 when the roster has changed since."""
-    tenant_id, by, reason = (needed(order, name) for name in ("tenant", "by", "reason"))
+    tenant_id, by, reason = _decider(order)
     place = await tx.lock(tenant_id)
     run = await tx.held(tenant_id, number(order))
     if run is None:
@@ -102,7 +103,7 @@ async def release(order: Mapping[str, Any], now: datetime, tx: Store) -> dict[st
 
 async def discard(order: Mapping[str, Any], now: datetime, tx: Store) -> dict[str, Any]:
     """Throw a held run away, on the word of a named person; nothing of it was ever in force."""
-    tenant_id, by, reason = (needed(order, name) for name in ("tenant", "by", "reason"))
+    tenant_id, by, reason = _decider(order)
     await tx.lock(tenant_id)
     run = await tx.held(tenant_id, number(order))
     if run is None:
@@ -110,6 +111,12 @@ async def discard(order: Mapping[str, Any], now: datetime, tx: Store) -> dict[st
     await tx.end(tenant_id, run.run, "discarded")
     await tx.decide(tenant_id, run.run, "discarded", by, reason, now)
     return {"run": run.run, "state": "discarded", "changed": 0}
+
+
+def _decider(order: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return the tenant, who decides and why; raises Refusal 400 for one that is missing or cannot be read."""
+    by, reason = (printable(needed(order, name), WORDS_CHARACTERS_MAX).strip() for name in ("by", "reason"))
+    return needed(order, "tenant"), needed({"by": by}, "by"), needed({"reason": reason}, "reason")
 
 
 def number(order: Mapping[str, Any]) -> int:

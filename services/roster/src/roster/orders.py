@@ -47,7 +47,7 @@ def read(query: Mapping[str, str], content: bytes, dialect: Dialect) -> Order:
         tenant_id,
         _flag(query, "dry_run"),
         _flag(query, "complete"),
-        query.get("by", "")[:NAME_CHARACTERS_MAX],
+        printable(query.get("by", ""), NAME_CHARACTERS_MAX),
         _base_name(query.get("name", "")),
         hashlib.sha256(content).hexdigest(),
         found,
@@ -71,4 +71,9 @@ def _flag(query: Mapping[str, str], name: str) -> bool:
 def _base_name(name: str) -> str:
     """Keep a file's last name alone (S-27): it is shown, never opened."""
     last = re.split(r"[/\\]", name)[-1]
-    return "".join(c for c in last if c.isprintable())[:NAME_CHARACTERS_MAX]
+    return printable(last, NAME_CHARACTERS_MAX)
+
+
+def printable(text: str, characters_max: int) -> str:
+    """Return words for a person to read: short, and without what a terminal would obey."""
+    return "".join(c for c in text if c.isprintable())[:characters_max]
