@@ -10,7 +10,7 @@ from duly_chassis.host import Host
 from duly_chassis.logs import configure
 from duly_chassis.service import Act, Entry, Service, Upload, When
 from duly_contracts.people import PersonRecordedV1
-from roster import answers, handlers, orders, timers
+from roster import answers, handlers, orders, reading, timers
 from roster.brake import Limits
 from roster.csv_file import Dialect
 from roster.handlers import Rules
@@ -39,6 +39,7 @@ def build(settings: Settings, _clock: Clock) -> Service[Store]:
             Upload("/v1/roster/import", partial(orders.read, dialect=dialect), import_file, settings.file_bytes_max),
         ),
         purges={"changes": PURGE_CHANGES},
+        gauges=reading.GAUGES,
         waits=("runs",),
     )
 

@@ -3,6 +3,24 @@
 import asyncpg
 
 from duly_chassis.database import Connection
+from duly_chassis.gauges import Asked
+
+GAUGES = (
+    Asked(
+        "duly_oldest_due_seconds",
+        "How long the oldest row has been due (business clock)",
+        "SELECT greatest(extract(epoch FROM $1::timestamptz - min(next_due_at)), 0)::float8 AS value FROM runs",
+    ),
+    Asked(
+        "duly_roster_held_seconds",
+        "For how long the oldest held run has waited for a person's word (business clock); 0: none is held",
+        """
+        SELECT coalesce(extract(epoch FROM $1::timestamptz - min(planned_at)), 0)::float8 AS value
+          FROM (SELECT planned_at FROM runs WHERE next_due_at IS NOT NULL ORDER BY next_due_at LIMIT 1) AS oldest
+        """,
+    ),
+)
+"""For all tenants together: the workers ask, not a reader."""
 
 
 async def runs(connection: Connection, tenant_id: str, limit: int) -> list[asyncpg.Record]:
