@@ -5,12 +5,12 @@ import json
 import sys
 from dataclasses import replace
 
-from benchmarks import mails, memory, place, replay, report, state
+from benchmarks import mails, memory, place, replay, report, roster, state
 from benchmarks.arms import ArmFailed
 from benchmarks.figures import FULL, QUICK, Figure, Size
 from duly_local.errors import LocalError
 
-NAMES = ("state", "mails", "memory", "replay")
+NAMES = ("state", "mails", "memory", "roster", "replay")
 
 
 def main() -> int:
@@ -38,7 +38,8 @@ def main() -> int:
 def measure(wanted: tuple[str, ...], size: Size) -> list[Figure]:
     """Measure what is wanted; all but the replay, which brings its own, share one stack."""
     figures: list[Figure] = []
-    on_the_stack = [part for name, part in (("state", state), ("mails", mails), ("memory", memory)) if name in wanted]
+    parts = (("state", state), ("mails", mails), ("memory", memory), ("roster", roster))
+    on_the_stack = [part for name, part in parts if name in wanted]
     if on_the_stack:
         tell("Starting Kafka and PostgreSQL.")
         with place.running() as here:

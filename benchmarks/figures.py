@@ -15,10 +15,11 @@ class Size:
     mails: int
     people: int
     learners: int
+    roster: int
 
 
-FULL = Size(rounds=3, events=30_000, naive_events=300, mails=5_000, people=5_000, learners=400)
-QUICK = Size(rounds=1, events=10_000, naive_events=100, mails=1_000, people=1_000, learners=60)
+FULL = Size(rounds=3, events=30_000, naive_events=300, mails=5_000, people=5_000, learners=400, roster=100_000)
+QUICK = Size(rounds=1, events=10_000, naive_events=100, mails=1_000, people=1_000, learners=60, roster=10_000)
 
 
 @dataclass(frozen=True, slots=True)

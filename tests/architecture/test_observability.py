@@ -165,7 +165,13 @@ def test_alert_asks_for_metrics_that_exist_and_names_its_runbook(alert: str, rul
     [
         *("duly_heartbeat_age_seconds", "duly_health_ok", "duly_lag_records", "duly_oldest_due_seconds"),
         *("duly_oldest_in_doubt_seconds", "duly_outbox_age_seconds", "duly_parked_messages", "duly_gauges_ok"),
-        *("duly_brake_held_seconds", "duly_dead_letters_open", "duly_sends_total", "duly_retries_total"),
+        *(
+            "duly_brake_held_seconds",
+            "duly_dead_letters_open",
+            "duly_roster_held_seconds",
+            "duly_sends_total",
+            "duly_retries_total",
+        ),
     ],
 )
 def test_whatever_must_not_last_has_an_alert(name: str) -> None:

@@ -23,7 +23,6 @@ from tests.architecture.source import ROOT, modules_of, services, walk
 
 FROM_OUTSIDE = {
     "duly.training.": "an LMS that speaks our contract, and later completion",
-    "duly.people.": "whoever holds the people: the rehearsal's player today, and later roster",
 }
 NO_PRODUCER_YET = {"duly.outreach.withdrawn.v1": "messenger obeys it already; escalations will take requests back"}
 NO_CONSUMER_YET = {

@@ -9,6 +9,8 @@ import messenger.app
 import messenger.settings
 import reminders.app
 import reminders.settings
+import roster.app
+import roster.settings
 from duly_chassis.clock import DrivenClock
 from duly_local.stack import Endpoints
 from tests.support import databases, kafka, toy
@@ -77,4 +79,20 @@ async def reminding(database_url: str, endpoints: Endpoints) -> AsyncIterator[Be
         if service.prepare is not None:
             async with opened.database.transaction() as connection:
                 await service.prepare(service.work(connection))
+        yield opened
+
+
+@pytest.fixture
+def roster_settings(database_url: str, endpoints: Endpoints) -> roster.settings.Settings:
+    """Point roster at this test's database."""
+    return roster.settings.Settings(
+        database_url=database_url, kafka_bootstrap=endpoints.kafka_bootstrap, tick_interval_s=0.2, stop_deadline_s=5
+    )
+
+
+@pytest.fixture
+async def rosters(roster_settings: roster.settings.Settings) -> AsyncIterator[Bench]:
+    """Open roster's parts, without a broker."""
+    service = roster.app.build(roster_settings, DrivenClock(MOMENT))
+    async with bench(service, roster_settings, MOMENT) as opened:
         yield opened

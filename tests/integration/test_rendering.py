@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from messenger.addresses import Mailbox
+from duly_chassis.addresses import Mailbox
 from messenger.counts import Counts
 from messenger.mail import MailWriter
 from messenger.mailer import Mailer

@@ -18,7 +18,8 @@ from tests.support import http
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
 
-ADDRESS = re.compile(r"^(messenger|reminders) +(http://127\.0\.0\.1:\d+)/health/ready$", re.MULTILINE)
+ADDRESS = re.compile(r"^(messenger|reminders|roster) +(http://127\.0\.0\.1:\d+)/health/ready$", re.MULTILINE)
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "roster.csv"
 TOLD_WITHIN_S = 30.0
 
 
@@ -76,7 +77,7 @@ def house_fixture(place: Path) -> Iterator[House]:
 
 
 async def test_up_says_where_everything_is_and_all_of_it_is_ready(house: House) -> None:
-    assert set(house.addresses) == {"messenger", "reminders"}
+    assert set(house.addresses) == {"messenger", "reminders", "roster"}
     assert re.search(r"^PostgreSQL +127\.0\.0\.1:\d+/", house.up.out, re.MULTILINE)
     for address in house.addresses.values():
         status, findings = await http.get(address, "/health/ready")
@@ -181,6 +182,31 @@ def test_preview_says_what_is_wrong(house: House, words: tuple[str, ...], said: 
     assert asked.stderr.endswith(f"/v1/preview answered {said}\n")
 
 
+def test_roster_is_imported_once_held_when_half_is_missing_and_released_by_name(house: House, tmp_path: Path) -> None:
+    """S-24, I6 over the command line, with its exit codes: 0 done, 1 rows refused, 3 held."""
+    who = ("--tenant", TENANT, "--state", house.state)
+    first = ask("roster", "import", EXAMPLE, "--complete", *who)
+    again = ask("roster", "import", EXAMPLE, "--complete", "--json", *who)
+    part = tmp_path / "part.csv"
+    part.write_text("".join(EXAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)[:6]), encoding="utf-8")
+    dry = ask("roster", "import", part, "--complete", "--dry-run", *who)
+    held = ask("roster", "import", part, "--complete", *who)
+    released = ask("roster", "release", "3", "--by", "Ada", "--reason", "a site closed", *who)
+    odd = tmp_path / "odd.csv"
+    odd.write_text("person_id,time_zone\ne-1001,Europe/Dublin\ne-1002,Mars/Olympus\n", encoding="utf-8")
+    refused = ask("roster", "import", odd, *who)
+    runs = ask("roster", "runs", *who)
+
+    assert (first.returncode, first.stdout.splitlines()[0]) == (0, "Run 1: applied")
+    assert (again.returncode, json.loads(again.stdout)["unchanged"]) == (0, 12)
+    assert (dry.returncode, held.returncode) == (3, 3)
+    assert "leave    e-3003" in held.stdout
+    assert (released.returncode, released.stdout) == (0, "Run 3 is now released; 7 people changed\n")
+    assert refused.returncode == 1
+    assert f"{odd}:3:time_zone: is not a known IANA time zone" in refused.stdout
+    assert runs.stdout.endswith("4 runs, 0 held\n")
+
+
 def test_nothing_is_parked_and_nothing_is_held_when_all_went_well(house: House) -> None:
     parked = ask("parked", "list", "--tenant", TENANT, "--state", house.state)
     held = ask("brakes", "list", "--state", house.state)
@@ -188,7 +214,7 @@ def test_nothing_is_parked_and_nothing_is_held_when_all_went_well(house: House) 
 
     assert (parked.returncode, parked.stdout) == (0, "0 parked\n")
     assert (held.returncode, held.stdout) == (0, "0 held\n")
-    assert json.loads(as_json.stdout) == {"messenger": [], "reminders": []}
+    assert json.loads(as_json.stdout) == {"messenger": [], "reminders": [], "roster": []}
 
 
 def test_orders_about_what_is_not_there_are_refused_in_plain_words(house: House) -> None:
@@ -202,7 +228,7 @@ def test_orders_about_what_is_not_there_are_refused_in_plain_words(house: House)
     assert settle.stderr.endswith("/v1/parked/settle answered 404: not_parked\n")
     assert (release.returncode, release.stderr) == (
         2,
-        "nobody does not run here; there are: messenger, reminders\n",
+        "nobody does not run here; there are: messenger, reminders, roster\n",
     )
 
 

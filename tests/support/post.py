@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import time, timedelta
 
+from duly_chassis.addresses import Mailbox
 from duly_chassis.service import Context
-from messenger.addresses import Mailbox
 from messenger.channel import Accepted, Answer, Gate, Letter, Withheld
 from messenger.domain import Hours
 from messenger.mailer import Mailer

@@ -32,6 +32,8 @@ class Epochs:
 
     async def verify(self) -> bool:
         """Open an epoch where the cluster is another one, trip the brake where the log is shorter; True: neither."""
+        if not self._service.topics:
+            return True  # who listens to nothing has applied nothing
         async with self._database.transaction() as connection:
             known = await offsets.stored(connection)  # before the ends are asked for: they only grow meanwhile
         cluster_id, ends = await self._ask()

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from faststream.kafka import KafkaBroker
+
 from duly_chassis.consumer import Consumer
 from duly_chassis.database import Database
 from duly_chassis.faults import label
@@ -60,6 +62,18 @@ class Progress:
                 late.append(f"{place.topic}[{place.partition}]")
         self.seen = seen_now
         return f"stuck: {', '.join(sorted(late)[:5])}" if late else ""
+
+
+class Reachable(Progress):
+    """For a service that listens to nothing: no partition could move, so the broker itself is asked for an answer."""
+
+    def __init__(self, broker: KafkaBroker) -> None:
+        super().__init__(None)
+        self._broker = broker
+
+    async def stuck(self) -> str:
+        """Return what keeps the broker from being reached, or nothing."""
+        return "" if await self._broker.ping(ASK_DEADLINE_S / 2) else "no answer"
 
 
 class Health:

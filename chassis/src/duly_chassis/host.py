@@ -18,7 +18,7 @@ from duly_chassis.database import Database
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import Fault, fault, label
 from duly_chassis.gauges import Gauges
-from duly_chassis.health import Health, Progress
+from duly_chassis.health import Health, Progress, Reachable
 from duly_chassis.lane import Lanes
 from duly_chassis.letter_routes import LetterRoutes
 from duly_chassis.logs import log
@@ -69,12 +69,12 @@ class Host:
         broker = KafkaBroker(
             settings.kafka_bootstrap, client_id=f"duly-{service.name}", logger=None, graceful_timeout=5
         )
-        self._subscriber = self._consumer.subscribe(broker)
+        self._subscriber: Any = self._consumer.subscribe(broker) if service.topics else None
         self._purge = purge.step(service, settings, self.database)
         self._loops = self._supervised()
         self._consumer.committed = [self.woken]
         clock.on_move(self.woken)
-        progress = Progress(self._subscriber)
+        progress = Progress(self._subscriber) if self._subscriber else Reachable(broker)
         self.health = Health(
             self._loops,
             self.database,

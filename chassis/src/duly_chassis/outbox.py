@@ -11,6 +11,7 @@ from duly_contracts.envelope import Headers, seal
 from duly_contracts.traces import begun
 
 ENCODER = msgspec.json.Encoder()
+PUT_MAX = 5_000  # events a statement; a whole roster at once would hold the loop for seconds
 DECODER = msgspec.json.Decoder(list[tuple[str, str]])
 
 
@@ -27,8 +28,11 @@ class Waiting:
 
 async def put(connection: Connection, source: str, outgoing: Sequence[Outgoing]) -> None:
     """Write events into the outbox, in the order they were emitted."""
-    if not outgoing:
-        return
+    for start in range(0, len(outgoing), PUT_MAX):
+        await _put(connection, source, outgoing[start : start + PUT_MAX])
+
+
+async def _put(connection: Connection, source: str, outgoing: Sequence[Outgoing]) -> None:
     sealed = [
         seal(event, str(event_id), source, because or begun(source, str(event_id)))
         for event_id, event, because in outgoing

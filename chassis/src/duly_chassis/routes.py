@@ -1,5 +1,6 @@
 """Every HTTP path of a service: health and metrics for machines, answers and orders under /v1 for people."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
@@ -11,7 +12,7 @@ from duly_chassis.database import Database
 from duly_chassis.health import Finding, Health
 from duly_chassis.letter_routes import LetterRoutes
 from duly_chassis.scrape import Scrape
-from duly_chassis.service import Act, Answer, Service
+from duly_chassis.service import Act, Answer, Service, Upload
 from duly_chassis.settings import ServiceSettings
 from duly_chassis.traces import Traces
 
@@ -48,6 +49,7 @@ class Routes:
         self._committed = committed
         self._traces = traces
         self._letters = letters
+        self._uploading = asyncio.Lock()
 
     def table(self) -> list[tuple[str, web.Asgi]]:
         """Name every path; health and metrics ask for no token, for they hold no data of anybody."""
@@ -59,6 +61,7 @@ class Routes:
             ("/docs", self._page),
             *((path, web.guarded("GET", self._token, self._answering(one))) for path, one in self._answers()),
             *((act.path, web.guarded("POST", self._token, self._acting(act))) for act in self._service.acts),
+            *((one.path, web.guarded("POST", self._token, self._taking(one))) for one in self._service.uploads),
             ("/v1/brakes", web.guarded("GET", self._token, self._brakes)),
             ("/v1/brakes/release", web.guarded("POST", self._token, self._release)),
             ("/v1/dead-letters", web.guarded("GET", self._token, self._letters.look)),
@@ -107,6 +110,25 @@ class Routes:
             return answer
 
         return do
+
+    def _taking(self, upload: Upload) -> Any:
+        async def take(scope: web.Scope, receive: web.Receive) -> object:
+            order = web.query(scope)
+            if self._uploading.locked():  # one file in memory at a time, whatever its size
+                raise web.Refusal(HTTPStatus.TOO_MANY_REQUESTS, "busy")
+            async with self._uploading:
+                content = await web.content(receive, upload.bytes_max, 3 * upload.bytes_max)
+                read = await asyncio.to_thread(upload.read, order, content)
+                del content
+                async with self._database.transaction() as connection:
+                    tx = self._service.work(connection)
+                    answer = await upload.act(read, self._clock.now(), tx)
+                    await outbox.put(connection, self._service.source, tx.outgoing)
+            self._traces.record(tx.spans)
+            self._committed()
+            return answer
+
+        return take
 
     async def _brakes(self, _scope: web.Scope, _receive: web.Receive) -> object:
         async with self._database.transaction() as connection:

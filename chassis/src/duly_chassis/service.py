@@ -103,6 +103,18 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A POST under /v1 that brings a whole file: read on a thread, then worked in one worker's transaction."""
+
+    path: str
+    read: Callable[[Mapping[str, str], bytes], Any]
+    """`(query, content)`: no I/O, so that it may run on a thread beside the loop; raises Refusal."""
+    act: Callable[[Any, datetime, Any], Awaitable[Any]]
+    """`(what was read, now, tx)`, as an `Act` has it."""
+    bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
 class Service(Generic[W]):
     """A whole service, as data."""
 
@@ -114,6 +126,7 @@ class Service(Generic[W]):
     loops: tuple[Loop, ...] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
     acts: tuple[Act, ...] = ()
+    uploads: tuple[Upload, ...] = ()
     prepare: Callable[[W], Awaitable[None]] | None = None
     """Done once at start, in a transaction of its own: for example, making the policy file a row."""
     purges: Mapping[str, str] = field(default_factory=dict)

@@ -104,18 +104,34 @@ def query(scope: Scope) -> dict[str, str]:
     return found
 
 
-async def body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> Mapping[str, Any]:
-    """Return the JSON object of a request; raises Refusal 413 or 400."""
-    content = b""
+async def content(receive: Receive, bytes_max: int, dropped_max: int = 0) -> bytes:
+    """Return the bytes of a request; raises Refusal 413, or 400 for one that was broken off.
+
+    Of what is beyond the limit up to `dropped_max` bytes are read and not kept, before it is refused: a sender that
+    is still writing may miss the answer.
+    """
+    chunks: list[bytes] = []
+    length = 0
     while True:
         message = await receive()
-        content += message.get("body", b"")
-        if len(content) > bytes_max:
-            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
-        if not message.get("more_body"):
+        if message.get("type") == "http.disconnect":
+            raise Refusal(HTTPStatus.BAD_REQUEST, "broken_off")
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        if length <= bytes_max:
+            chunks.append(chunk)
+        if not message.get("more_body") or length > bytes_max + dropped_max:
             break
+    if length > bytes_max:
+        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
+    return b"".join(chunks)
+
+
+async def body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> Mapping[str, Any]:
+    """Return the JSON object of a request; raises Refusal 413 or 400."""
+    brought = await content(receive, bytes_max)
     try:
-        found = json.loads(content)
+        found = json.loads(brought)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

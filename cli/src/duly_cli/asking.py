@@ -1,6 +1,7 @@
 """Asks running services over HTTP: each answers its own part."""
 
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -30,13 +31,22 @@ async def post(address: str, path: str, order: Mapping[str, Any], token: str | N
     return await _ask("POST", address, path, token, json=dict(order))
 
 
-async def _ask(method: str, address: str, path: str, token: str | None, **content: Any) -> Any:
+async def send(
+    address: str, path: str, query: Mapping[str, str], content: bytes, token: str | None, deadline_s: float
+) -> Any:
+    """Send a service a whole file and return its answer; raises Unanswered."""
+    return await _ask("POST", address, path, token, deadline_s, params=dict(query), data=BytesIO(content))
+
+
+async def _ask(
+    method: str, address: str, path: str, token: str | None, deadline_s: float = ASK_DEADLINE_S, **content: Any
+) -> Any:
     try:
         token = token or from_file("DULY_HTTP_TOKEN")
     except ValueError as error:
         raise Unanswered(str(error)) from None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    timeout = aiohttp.ClientTimeout(total=ASK_DEADLINE_S)
+    timeout = aiohttp.ClientTimeout(total=deadline_s)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, headers=headers) as session,

@@ -15,6 +15,7 @@ COMMANDS = {
     "preview": ("duly_cli.previewing", "preview"),
     "demo": ("duly_cli.replaying", "demo"),
     "replay": ("duly_cli.replaying", "replay"),
+    "roster": ("duly_cli.rostering", "roster"),
     "parked": ("duly_cli.ordering", "parked"),
     "bounces": ("duly_cli.bouncing", "bounces"),
     "brakes": ("duly_cli.ordering", "brakes"),

@@ -1,6 +1,6 @@
 """What every fact has in common: whose it is, about whom, and when it became true."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
@@ -22,6 +22,9 @@ UTC_TEXT = r"^(19[7-9][0-9]|2[01][0-9]{2})-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-]00:0
 
 Utc = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": UTC_TEXT})]
 """A UTC instant from 1970 to 2199; naive, shifted and far-off moments are refused."""
+
+Day = Annotated[date, Meta(extra_json_schema={"pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\n)$"})]
+"""A date on the wall calendar, as 2021-09-01."""
 
 ShortText = Annotated[str, Meta(max_length=500)]
 """Text for a person to read; 500 characters at most."""

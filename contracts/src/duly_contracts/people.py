@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
-from duly_contracts.event import Event, OpaqueId, ShortText, Utc
+from duly_contracts.event import Day, Event, OpaqueId, ShortText, Utc
 from duly_contracts.topics import PEOPLE
 
 
@@ -34,6 +34,8 @@ class PersonRecordedV1(Event, frozen=True, kw_only=True):
     locale: Annotated[str, Meta(max_length=35)] | None = None  # BCP 47, as "en-GB"
     manager_id: OpaqueId | None = None
     department: ShortText | None = None
+    team: ShortText | None = None
     role: ShortText | None = None
     location: ShortText | None = None
+    hired_on: Day | None = None  # the first day of work, on the wall calendar
     personal: PersonalData = PersonalData()

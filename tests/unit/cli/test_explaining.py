@@ -119,3 +119,10 @@ def test_next_is_the_next_step_when_all_messages_are_through() -> None:
 
 def test_next_is_nothing_when_every_step_is_decided() -> None:
     assert next_step(reminders(next_look_at=None), messenger()) == "nothing: every step has been decided"
+
+
+def test_person_whom_roster_knows_is_told_first() -> None:
+    record = {"status": "on_leave", "since": "2026-03-01T00:00:00Z", "run": 7}
+    story = {"reminders": reminders(), "messenger": messenger(), "roster": {"known": True, "record": record}}
+
+    assert told(story)[0] == "Person on_leave since 2026-03-01T00:00:00Z, as run 7 of the roster left it"

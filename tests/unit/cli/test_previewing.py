@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from duly_cli import asking
 from duly_cli.main import app
-from duly_cli.states import ADDRESSES
+from duly_local.places import ADDRESSES
 from tests.unit.messenger.given_templates import a_version, exchange
 
 MESSENGER = "http://127.0.0.1:1001"

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messenger.addresses import Mailbox, checked_address, parse_mailbox
+from duly_chassis.addresses import Mailbox, NotAnAddress, checked_address, parse_mailbox
 from messenger.headers import clean, mailbox_header, shortened, text_header
-from messenger.unsendable import AddressRefused
 
 BREAKS = ["\r", "\n", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\0", "\x7f"]
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=250)
@@ -168,17 +167,17 @@ REFUSED = [
 @pytest.mark.parametrize("address", REFUSED, ids=[ascii(address)[:40] for address in REFUSED])
 def test_address_is_refused_when_it_is_not_exactly_one_plain_address(address: str) -> None:
     """S-36, S-37: also header injection; the reason never repeats the address."""
-    with pytest.raises(AddressRefused) as refused:
+    with pytest.raises(NotAnAddress) as refused:
         checked_address(address)
 
-    assert refused.value.name in {"empty", "too_long", "not_one_plain_address"}
+    assert str(refused.value) in {"empty", "too_long", "not_one_plain_address"}
 
 
 @given(st.text(max_size=40) | st.from_regex(r"[^@]{1,20}@[^@]{1,20}", fullmatch=True))
 def test_address_that_is_taken_is_one_address_to_the_standard_library_too(text: str) -> None:
     try:
         address = checked_address(text)
-    except AddressRefused:
+    except NotAnAddress:
         return
     if address.isascii():
         found = read_back(mailbox_header("To", Mailbox("", address)))["To"]
@@ -194,5 +193,5 @@ def test_sender_is_read_from_one_setting() -> None:
 
 @pytest.mark.parametrize("text", ["Duly <a@x.org>, b@y.org", "Duly <a@x.org", "Duly", "Duly <a@x.org\n>"])
 def test_sender_is_refused_when_it_is_not_one_mailbox(text: str) -> None:
-    with pytest.raises(AddressRefused):
+    with pytest.raises(NotAnAddress):
         parse_mailbox(text)

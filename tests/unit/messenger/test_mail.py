@@ -21,7 +21,7 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messenger.addresses import Mailbox
+from duly_chassis.addresses import Mailbox
 from messenger.channel import Letter
 from messenger.mail import MailRequest, MailWriter, Recipient
 from messenger.moments import zone_name

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messenger.addresses import checked_address
+from duly_chassis.addresses import checked_address
 from messenger.return_path import PREFIX, ReturnPath, Ticket, tenant_hash
 from tests.support.returned import DOMAIN, KEY, OLD_KEY, PATH
 

@@ -14,6 +14,7 @@ def told(story: dict[str, Any]) -> list[str]:
     reminders, messenger = story.get("reminders", {}), story.get("messenger", {})
     lines = [part["unanswered"] for part in story.values() if "unanswered" in part]
     lines += [f"{name} was not asked: nobody knows where it runs" for name in EXPECTED if name not in story]
+    lines += told_of_person(story.get("roster", {}))
     if not reminders.get("known"):
         return [*lines, "Nothing is known of this person and assignment, by those who answered."]
     lines.append("Facts received")
@@ -40,6 +41,15 @@ def told(story: dict[str, Any]) -> list[str]:
 def trace(part: dict[str, Any]) -> str:
     """Name the trace that a step began or goes on in, where one is known."""
     return f"  trace {part['trace']}" if part.get("trace") else ""
+
+
+def told_of_person(roster: dict[str, Any]) -> list[str]:
+    """Say who the person is here, where roster knows them."""
+    if not roster.get("known"):
+        return []
+    record = roster["record"]
+    since = f" since {record['since']}" if record["since"] else ""
+    return [f"Person {record['status']}{since}, as run {record['run']} of the roster left it"]
 
 
 def next_step(reminders: dict[str, Any], messenger: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ lets it read every value back and compares.
 import re
 from base64 import b64encode
 
-from messenger.addresses import Mailbox
+from duly_chassis.addresses import Mailbox
 
 LINE_CHARACTERS = 76
 WORD_BYTES = 45  # 60 characters of base64: with its frame an encoded word stays under the 75 of RFC 2047

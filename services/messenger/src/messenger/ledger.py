@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from duly_chassis.addresses import address_digest
 from duly_chassis.work import Work
-from messenger.addresses import address_digest
 from messenger.channel import Letter
 from messenger.domain import Change, Contact, Outreach, Stops
 from messenger.rows import FACTS, contact, outreach

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from markupsafe import escape
 
-from messenger.addresses import Mailbox, checked_address
+from duly_chassis.addresses import Mailbox, NotAnAddress, checked_address
 from messenger.channel import Letter, message_id
 from messenger.counts import Counts
 from messenger.headers import clean, mailbox_header, shortened, text_header
@@ -23,7 +23,7 @@ from messenger.mail_body import NAME_MARK, Draft
 from messenger.mail_words import ANY_HOST, days_ahead, words
 from messenger.renderer import HereRenderer, Renderer
 from messenger.templates import Catalogue, Choice, load
-from messenger.unsendable import Later, Unsendable
+from messenger.unsendable import AddressRefused, Later, Unsendable
 
 NAME_CHARACTERS_MAX = 100
 DRAFTS_MAX = 256  # of some 15 kB: few trainings, deadlines, zones and locales are shared by many people
@@ -90,7 +90,7 @@ class MailWriter:
     def write(self, request: MailRequest) -> Letter:
         """Write one letter; raises Unsendable for what is wrong with this request alone, Later if it is unprepared."""
         to = request.recipient
-        address = checked_address(to.mail)
+        address = _address(to.mail)
         choice, key, name = self._key(request)
         draft = self._draft(request, choice, key)
         wording = choice.wording
@@ -185,3 +185,11 @@ def _sender_header(sender: Mailbox) -> bytes:
 @lru_cache(maxsize=256)
 def _date_header(now: datetime) -> bytes:
     return f"Date: {format_datetime(now)}\r\n".encode()
+
+
+def _address(text: str) -> str:
+    """Return the one address this text is; raises AddressRefused."""
+    try:
+        return checked_address(text)
+    except NotAnAddress as error:
+        raise AddressRefused(str(error)) from None

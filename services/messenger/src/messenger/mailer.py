@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from duly_chassis.addresses import Mailbox
 from duly_contracts.traces import trace_id
-from messenger.addresses import Mailbox
 from messenger.channel import Letter
 from messenger.domain import Change, Contact, Outreach, Stops
 from messenger.mail import MailRequest, MailWriter, Recipient

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from duly_chassis.addresses import Mailbox
 from duly_chassis.database import Connection
 from duly_chassis.web import Refusal, needed
 from messenger import reading, template_samples
-from messenger.addresses import Mailbox
 from messenger.domain import Contact
 from messenger.mail import MailRequest, MailWriter
 from messenger.mailer import recipient

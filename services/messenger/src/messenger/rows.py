@@ -5,8 +5,8 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from duly_chassis.addresses import address_digest
 from duly_contracts.outreach import Ending
-from messenger.addresses import address_digest
 from messenger.domain import Contact, Outreach
 
 ENDINGS = msgspec.json.Decoder(tuple[Ending, ...])

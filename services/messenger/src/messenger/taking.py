@@ -9,8 +9,8 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
+from duly_chassis.addresses import address_digest
 from messenger import bounces, dsn, outcomes
-from messenger.addresses import address_digest
 from messenger.bounces import Kind, Report
 from messenger.domain import Contact, Outreach
 from messenger.return_path import ReturnPath, Ticket

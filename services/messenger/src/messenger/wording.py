@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from duly_chassis.addresses import parse_mailbox
 from duly_chassis.clock import Clock
 from duly_chassis.database import Connection
 from duly_chassis.service import Answer, Context, Loop, Step, Troubled
 from messenger import preview
-from messenger.addresses import parse_mailbox
 from messenger.counts import Counts
 from messenger.mail import MailWriter
 from messenger.renderer import ChildRenderer

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from unicodedata import category
 
-from messenger.unsendable import AddressRefused
-
 ADDRESS_CHARACTERS_MAX = 254  # RFC 5321: what fits the path of a MAIL command
 LOCAL_CHARACTERS_MAX = 64
 
@@ -19,6 +17,10 @@ PLAIN = re.compile(
     r"@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
 )
 NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>")
+
+
+class NotAnAddress(ValueError):
+    """The text is not exactly one plain address; the argument says what is wrong with it, without repeating it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,16 @@ class Mailbox:
 
 
 def checked_address(text: str) -> str:
-    """Return the one address this text is, or raise AddressRefused; nothing is guessed or repaired."""
+    """Return the one address this text is, or raise NotAnAddress; nothing is guessed or repaired."""
     if not text:
-        raise AddressRefused("empty")
+        raise NotAnAddress("empty")
     if len(text.encode(errors="replace")) > ADDRESS_CHARACTERS_MAX:
-        raise AddressRefused("too_long")
+        raise NotAnAddress("too_long")
     if not PLAIN.fullmatch(text if text.isascii() else _as_ascii(text)):
-        raise AddressRefused("not_one_plain_address")
+        raise NotAnAddress("not_one_plain_address")
     local, _, domain = text.partition("@")
     if len(local) > LOCAL_CHARACTERS_MAX or any(len(label) > 63 for label in domain.split(".")):  # noqa: PLR2004
-        raise AddressRefused("too_long")
+        raise NotAnAddress("too_long")
     return text
 
 
@@ -54,7 +56,7 @@ def _as_ascii(text: str) -> str:
 
 
 def parse_mailbox(text: str) -> Mailbox:
-    """Read a sender from the settings: `Duly <duly@example.org>` or the address alone; raises AddressRefused."""
+    """Read a sender from the settings: `Duly <duly@example.org>` or the address alone; raises NotAnAddress."""
     named = NAMED.fullmatch(text.strip())
     if named is None:
         return Mailbox("", checked_address(text.strip()))
