@@ -12,12 +12,13 @@ import typer
 
 from duly_chassis import entries
 from duly_cli.troubles import Usage
+from duly_local import places
 from duly_local.account import closed_parent, server_account
 from duly_local.files import write_whole
-from duly_local.places import ADDRESSES
 
 HERE = Path(".duly")
 ELSEWHERE = Path("/var/lib/duly")
+ADDRESSES = places.ADDRESSES
 BROKER = "kafka"
 """The name under which `duly up` notes its broker, beside the services."""
 

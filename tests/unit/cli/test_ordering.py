@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from duly_cli import asking
 from duly_cli.main import app
-from duly_local.places import ADDRESSES
+from duly_cli.states import ADDRESSES
 
 MESSENGER, REMINDERS = "http://127.0.0.1:1001", "http://127.0.0.1:1002"
 PARKED = {"outreach_id": "o-1", "person_id": "ada", "about": "fire-ada", "step": "3", "reason": "connection_cut"}
