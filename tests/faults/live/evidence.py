@@ -97,7 +97,7 @@ async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
     _read_mail(evidence, told, place)
     _read_faults(evidence, place)
     _read_stops(evidence, place)
-    evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times))
+    evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, _lives(place)))
     await _ask(evidence, rig, tenants)
     evidence.leaks = list(leaks(place.spoken))
     return evidence
@@ -154,25 +154,39 @@ def _read_stops(evidence: Evidence, place: Place) -> None:
 
 
 def stalls(
-    looks: Iterable[dict[str, Any]], faults: Sequence[tuple[float, float]], after_s: float = 30
+    looks: Iterable[dict[str, Any]],
+    faults: Sequence[tuple[float, float]],
+    lives: Sequence[tuple[float, set[str]]] = (),
+    after_s: float = 30,
 ) -> Iterable[str]:
-    """Find partitions with lag that did not move for longer than `after_s`, fault time not counted."""
-    moved: dict[tuple[str, str], tuple[int, float]] = {}
+    """Find partitions with lag that did not move for longer than `after_s`.
+
+    Time does not count in which a server was away, or no replica of the service was ready (`lives`, by time).
+    """
+    stood: dict[tuple[str, str], tuple[int, float]] = {}
     last: float | None = None
     for look in looks:
         at, failed = look["at"], "done" not in look
-        hit = failed or any(begin - 1 <= at and (last or at) <= end + 1 for begin, end in faults)
-        if hit and last is not None:  # a needed server was away: the clock stands still
-            moved = {name: (offset, since + at - last) for name, (offset, since) in moved.items()}
-        last = at
-        for service, done in () if failed else look["done"].items():
+        since, last = at if last is None else last, at
+        if failed or any(begin - 1 <= at and since <= end + 1 for begin, end in faults):
+            continue
+        ready = next((ready for when, ready in reversed(lives) if when <= at), None)
+        for service, done in look["done"].items():
+            if ready is not None and service not in ready:
+                continue
             for where, offset in done.items():
                 name = (service, where)
-                if name not in moved or moved[name][0] != offset or offset >= look["ends"][where]:
-                    moved[name] = (offset, at)
-                elif at - moved[name][1] > after_s:
-                    yield f"{service} {where} stood at {offset} for {at - moved[name][1]:.0f} s"
-                    moved[name] = (offset, at)
+                before, stood_s = stood.get(name, (-1, 0.0))
+                moved = before != offset or offset >= look["ends"][where]
+                stood[name] = (offset, 0.0 if moved else stood_s + at - since)
+                if stood[name][1] > after_s:
+                    yield f"{service} {where} stood at {offset} for {stood[name][1]:.0f} s"
+                    stood[name] = (offset, 0.0)
+
+
+def _lives(place: Place) -> list[tuple[float, set[str]]]:
+    """Read which services had a replica that was ready, by time."""
+    return [(look["at"], {name.rpartition("-")[0] for name in look["ready"]}) for look in read(place.note("lives"))]
 
 
 def leaks(folders: Iterable[Path]) -> Iterable[str]:

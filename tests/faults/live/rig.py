@@ -30,6 +30,7 @@ from tests.faults.processes import PROJECT, duly_beside_python, smtp_server
 READY_WITHIN_S = 180
 QUIET_POLL_S = 1.0
 SETTLED_LOOKS = 3
+FEEL_EVERY_S = 1.0
 SERVICES = {"reminders": 2, "messenger": 2}
 """Each service and its number of replicas."""
 LISTENERS = ("reminders", "messenger")
@@ -58,7 +59,8 @@ class Rig:
         self.dice = random.Random(f"rig-{needs.seed}")  # noqa: S311 - repeatable, not secret
         self.say = say
         self.replicas: list[Replica] = []
-        self.tenants: tuple[str, ...] = ()
+        self.ready: set[str] = set()
+        """The names of the replicas that were ready when last asked."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -93,9 +95,15 @@ class Rig:
 
     async def kill(self, replica: Replica) -> None:
         """Kill a replica with -9 and start it again; it is not waited for."""
-        self.note("kill -9", replica.name)
+        self.note("kill -9", replica.name, ready=replica.name in self.ready)
+        self.ready.discard(replica.name)
         await replica.end()
         replica.start()
+
+    def victim(self, among: Sequence[Replica]) -> Replica:
+        """Draw whom to strike: one that works, if any does; a process that only starts has little to lose."""
+        working = [replica for replica in among if replica.name in self.ready]
+        return self.dice.choice(working or list(among))
 
     async def all_ready(self, within_s: float = READY_WITHIN_S) -> None:
         """Wait until every replica says that it is ready."""
@@ -126,6 +134,17 @@ class Rig:
             return False
         return True
 
+    async def _feel(self) -> None:
+        """Ask each replica every second whether it is ready, and write down when that changes."""
+        diary = Diary(self.place.note("lives"))
+        while True:
+            for replica in self.replicas:
+                life, ready = replica.lives, await replica.ready()
+                if life == replica.lives:  # else it was struck while it was asked
+                    (self.ready.add if ready else self.ready.discard)(replica.name)
+            diary.say(ready=sorted(self.ready))
+            await asyncio.sleep(FEEL_EVERY_S)
+
     async def _begin(self) -> None:
         self.place.create()
         self.faults = Diary(self.place.note("faults"))
@@ -140,6 +159,8 @@ class Rig:
         self.watcher = Watcher(self.place, self.bootstrap, LISTENERS, self.feeder)
         watching = asyncio.create_task(self.watcher.run())
         self._stack.push_async_callback(_cancelled, watching)
+        feeling = asyncio.create_task(self._feel())
+        self._stack.push_async_callback(_cancelled, feeling)
         await self.all_ready()
         self.say("every replica is ready\n")
 

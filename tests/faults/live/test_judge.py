@@ -168,6 +168,8 @@ def test_stall_does_not_count_while_a_needed_server_is_away() -> None:
     looks = [look(float(second), 3) for second in range(40)]
 
     assert list(stalls(looks, [(5.0, 20.0)])) == []
+    assert list(stalls(looks, [], [(0.0, {"messenger"}), (5.0, set()), (20.0, {"messenger"})])) == []
+    assert len(list(stalls(looks, [], [(0.0, {"messenger"}), (5.0, {"messenger"})]))) == 1
 
 
 def test_truth_knows_the_moments_by_heart() -> None:
