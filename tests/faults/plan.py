@@ -64,6 +64,7 @@ class Plan:
     seed: int
     shares: Shares
     gentle: bool = False
+    lie_mails: int | None = None  # honest after so many; None: lies to the end
     mails: int = 0
     last_refused_at_mail: int = -MAILS_BETWEEN_REFUSALS_AT_MAIL
     attempts: dict[str, int] = field(default_factory=dict)
@@ -76,6 +77,8 @@ class Plan:
     def at_mail(self) -> Fault | None:
         """Refuse a mail of which nothing is known yet, rarely and never close together."""
         self.mails += 1
+        if self.mails == self.lie_mails:
+            self.shares = Shares()
         if self.gentle or self.mails - self.last_refused_at_mail < MAILS_BETWEEN_REFUSALS_AT_MAIL:
             return None
         draw = self._draw("mail", str(self.mails))

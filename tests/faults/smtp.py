@@ -18,9 +18,7 @@ from tests.faults.logs import Log, SyncedLog
 from tests.faults.plan import Plan, Shares
 
 
-async def serve(
-    port: int, log: Path, faults: Path, plan: Plan, seconds_max: float, lie_seconds: float | None = None
-) -> None:
+async def serve(port: int, log: Path, faults: Path, plan: Plan, seconds_max: float) -> None:
     """Listen on loopback, print the port, and serve until told to stop or until the time is up."""
     loop = asyncio.get_running_loop()
     mailbox = Mailbox(plan, SyncedLog(log), Log(faults))
@@ -28,8 +26,6 @@ async def serve(
     server = await loop.create_server(lambda: Dialogue(mailbox), "127.0.0.1", port, backlog=128)
     sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
     sys.stdout.flush()
-    if lie_seconds is not None:
-        loop.call_later(lie_seconds, setattr, plan, "shares", Shares())
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -55,7 +51,7 @@ def main() -> int:
     parser.add_argument("--refuse-good-percent", type=float, default=0, help="mails refused for good, 554")
     parser.add_argument("--drip-percent", type=float, default=0, help="mails accepted, their 250 byte by byte")
     parser.add_argument("--gentle", action="store_true", help="refuse no mail for now more than once")
-    parser.add_argument("--lie-seconds", type=float, help="be honest after this time; default: lie to the end")
+    parser.add_argument("--lie-mails", type=int, help="be honest after so many attempts; default: lie to the end")
     parser.add_argument("--seconds-max", type=float, default=7_200, help="end after this time in any case")
     given = parser.parse_args()
     shares = Shares(
@@ -66,8 +62,8 @@ def main() -> int:
         given.drip_percent,
     )
     faults = given.faults or given.log.with_name(given.log.name + ".faults")
-    plan = Plan(given.seed, shares, gentle=given.gentle)
-    asyncio.run(serve(given.port, given.log, faults, plan, given.seconds_max, given.lie_seconds))
+    plan = Plan(given.seed, shares, gentle=given.gentle, lie_mails=given.lie_mails)
+    asyncio.run(serve(given.port, given.log, faults, plan, given.seconds_max))
     return 0
 
 

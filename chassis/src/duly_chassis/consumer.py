@@ -21,6 +21,7 @@ from duly_chassis.database import Connection
 from duly_chassis.dead_letters import Raw
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import label
+from duly_chassis.gaps import Reached
 from duly_chassis.lane import Lanes
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
@@ -72,9 +73,11 @@ class Consumer:
         self._metrics = metrics
         self._decoder = Decoder(event for listen in service.listens for event in listen.types)
         self._recent = Recent()
+        self._compacted = {topic.name for topic in service.topics if topic.compacted}
         self._starts = Starts(self._in_place, settings.batch_records_max)
         self._one_alone = one_alone
         self._subscriber: Any = None
+        self._reached = Reached()
         self.stopping = False
         self.held: str | None = None
         """The brake that holds this consumer, if one does."""
@@ -116,6 +119,11 @@ class Consumer:
         await self._pass_held()
         if self.stopping:
             return  # a stop releases no brake: nothing is written, and the batch comes again
+        if self._reached.jumps(records, self._compacted):
+            await self._same_log()  # what lies between may have been deleted, and Kafka's clients pass over that
+            if self.stopping:
+                return
+        self._reached.note(records)
         suspects, rest = await self._starts.part(records, self._end_of)
         reads, dropped = [], 0
         for record in suspects:

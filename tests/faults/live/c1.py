@@ -22,6 +22,6 @@ async def strike(rig: Rig, kills: int = KILLS) -> None:
         spared = at_s > kills * EVERY_S - SPARED_S
         sender = not spared and rig.dice.random() < SENDERS_SHARE
         among = rig.of("messenger") if sender else [one for one in rig.replicas if one.service != "messenger"]
-        await rig.kill(rig.victim(among))
+        await rig.kill(await rig.victim(among))
         if number % 10 == 9:
             rig.say(f"kill {number + 1} of {kills}\n")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tests.faults.live import c1
+from tests.faults.live import c1, c2
 from tests.faults.live.evidence import gather
 from tests.faults.live.judge import check, report
 from tests.faults.live.place import Place
@@ -33,7 +33,7 @@ class Campaign:
     release: Mapping[str, int]
     cast: Cast = field(default_factory=Cast)
     lies: Shares = LIES
-    lie_s: float = 60
+    lie_mails: int = 500
     proxies: bool = False
 
 
@@ -47,7 +47,16 @@ class Outcome:
 
 
 CAMPAIGNS = {
-    "C1": Campaign("C1", c1.strike, {"kill -9": c1.KILLS}, {"kill -9": 3_000}, lie_s=100),
+    "C1": Campaign("C1", c1.strike, {"kill -9": c1.KILLS}, {"kill -9": 3_000}, lie_mails=1_000),
+    "C2": Campaign(
+        "C2",
+        c2.strike,
+        {"crash": c2.CRASHES, "terminate": c2.TERMINATIONS, "cut after COMMIT": c2.CUTS},
+        {"crash": 300, "terminate": 2_000, "cut after COMMIT": 500},
+        Cast(people=150, assignments=350, feed_s=45),
+        lie_mails=400,
+        proxies=True,
+    ),
 }
 
 
@@ -57,7 +66,7 @@ async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], 
     now = datetime.now(UTC)
     burst = coming_minute(now, BURST_AFTER_S + 20)  # the rig takes some of it to start
     policy = Policy.around(burst)
-    needs = Needs(policy, seed, campaign.proxies, campaign.lies, campaign.lie_s)
+    needs = Needs(policy, seed, campaign.proxies, campaign.lies, campaign.lie_mails)
     async with Rig(place, needs, say) as rig:
         tenants = campaign.cast.tenants
         facts = story(seed, campaign.cast, policy, datetime.now(UTC), burst)

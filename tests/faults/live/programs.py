@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,9 +103,12 @@ class Server(Program):
         super().__init__(kind, [*command, *more], logs, {})
         self.port = port
         self.victim = 0
+        self._spoken = root / kind / "logs" / f"{kind}.log"
 
     async def up(self, within_s: float = UP_WITHIN_S) -> None:
-        """Start it, and wait until it says that it is ready."""
+        """Start it, and wait until it says that it is ready; what its last life said is kept."""
+        if self._spoken.exists():
+            shutil.copy(self._spoken, self.log("server"))
         self.start()
         await until(lambda: "\n" in self.said() or not self.alive, within_s, f"{self.name} ready")
         if not self.alive:

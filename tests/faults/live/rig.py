@@ -20,7 +20,7 @@ from typing import Self
 from tests.faults.live.feeding import Feeder
 from tests.faults.live.place import HOST, Diary, Place, environment, free_ports
 from tests.faults.live.policy import Policy
-from tests.faults.live.programs import Server
+from tests.faults.live.programs import Server, until
 from tests.faults.live.proxy import Proxy
 from tests.faults.live.replica import Replica, Unanswered
 from tests.faults.live.watching import Watcher
@@ -30,7 +30,8 @@ from tests.faults.processes import PROJECT, duly_beside_python, smtp_server
 READY_WITHIN_S = 180
 QUIET_POLL_S = 1.0
 SETTLED_LOOKS = 3
-FEEL_EVERY_S = 1.0
+FEEL_EVERY_S = 0.5
+VICTIM_WITHIN_S = 15.0
 SERVICES = {"reminders": 2, "messenger": 2}
 """Each service and its number of replicas."""
 LISTENERS = ("reminders", "messenger")
@@ -45,7 +46,7 @@ class Needs:
     seed: int
     proxies: bool = False
     lies: Shares = field(default_factory=Shares)
-    lie_s: float = 60  # since the mail server began
+    lie_mails: int = 500  # honest after so many attempts: what is refused for now waits a minute
     services: tuple[tuple[str, int], ...] = tuple(SERVICES.items())
     settings: tuple[tuple[str, str], ...] = ()  # more variables for every service
 
@@ -100,8 +101,14 @@ class Rig:
         await replica.end()
         replica.start()
 
-    def victim(self, among: Sequence[Replica]) -> Replica:
-        """Draw whom to strike: one that works, if any does; a process that only starts has little to lose."""
+    async def victim(self, among: Sequence[Replica], within_s: float = VICTIM_WITHIN_S) -> Replica:
+        """Draw whom to strike: one that works; a process that only starts has little to lose.
+
+        On a busy machine it is waited for, for a while: else a service would never come to work at all.
+        """
+        names = {replica.name for replica in among}
+        with suppress(TimeoutError):
+            await until(lambda: bool(names & self.ready), within_s, "a replica that works")
         working = [replica for replica in among if replica.name in self.ready]
         return self.dice.choice(working or list(among))
 
@@ -197,7 +204,7 @@ class Rig:
 
     def _start_smtp(self) -> int:
         needs = self.needs
-        more = ("--gentle", "--lie-seconds", str(needs.lie_s))
+        more = ("--gentle", "--lie-mails", str(needs.lie_mails))
         return self._stack.enter_context(smtp_server(self.place.note("accepts"), needs.seed, needs.lies, *more))
 
     def _start_replicas(self, ports: Iterator[int], smtp_port: int) -> None:
