@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tests.faults.live import c1, c2
+from tests.faults.live import c1, c2, c3
 from tests.faults.live.evidence import gather
 from tests.faults.live.judge import check, report
 from tests.faults.live.place import Place
@@ -57,6 +57,22 @@ CAMPAIGNS = {
         lie_mails=400,
         proxies=True,
     ),
+    "C3": Campaign(
+        "C3",
+        c3.strike,
+        {
+            "down": c3.DOWNS,
+            "cut": c3.CUTS,
+            "rebalance": c3.REBALANCES,
+            "delete": c3.DELETIONS,
+            "topics made again": 1,
+            "total loss": 1,
+        },
+        {"down": 300, "cut": 800, "rebalance": 200, "delete": 50, "topics made again": 20, "total loss": 20},
+        Cast(people=150, assignments=350, feed_s=120),
+        lie_mails=300,
+        proxies=True,
+    ),
 }
 
 
@@ -79,7 +95,7 @@ async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], 
         await rig.all_ready()
         await rig.quiet(tenants, QUIET_WITHIN_S)
         evidence = await gather(rig, tenants, time.time())
-    broken = check(evidence)
+    broken = [*rig.broken, *check(evidence)]
     for deed, number in campaign.planned.items():
         if evidence.blows[deed] < number:
             broken.append(Violation("too few", f"{evidence.blows[deed]} of {number} {deed}"))

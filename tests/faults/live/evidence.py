@@ -150,7 +150,9 @@ def _read_stops(evidence: Evidence, place: Place) -> None:
             for look in looks
             if look["cluster"] == ack["cluster"] and look["done"]["messenger"].get(where, 0) > ack["offset"]
         )
-        evidence.stops[ack["id"]] = Stop(ack["id"], next(seen, None))
+        before = evidence.stops.get(ack["id"])  # told again after a loss: the first time counts
+        if before is None or before.committed_by is None:
+            evidence.stops[ack["id"]] = Stop(ack["id"], next(seen, None))
 
 
 def stalls(

@@ -36,9 +36,8 @@ class Feeder:
         self._chunk = 0
         self.cluster = 0
         """How often the broker was lost with everything in it; an offset means nothing without it."""
-        self.may_tell = asyncio.Event()
-        """Cleared while nothing may be told: the feeder then waits between two chunks."""
-        self.may_tell.set()
+        self.lock = asyncio.Lock()
+        """Held while a chunk is told; whoever holds it else keeps the feeder waiting between two."""
 
     async def tell(self, facts: Sequence[Fact], began: float | None = None) -> None:
         """Tell a story, each fact at its time after `began` (monotonic; default: now)."""
@@ -55,7 +54,6 @@ class Feeder:
 
     async def tell_now(self, facts: Sequence[Fact]) -> None:
         """Tell these facts as one chunk."""
-        await self.may_tell.wait()
         self._chunk += 1
         lines = [
             {
@@ -71,11 +69,12 @@ class Feeder:
 
     async def tell_lines(self, lines: list[Line]) -> None:
         """Tell raw records, of whatever content, as they stand in the raw log; `key` and `value` are Latin-1 text."""
-        self._raw.say_all(lines)
-        await self._publish(lines)
+        async with self.lock:
+            self._raw.say_all(lines)
+            await self._publish(lines)
 
     async def tell_all_again(self) -> int:
-        """Tell the whole raw log once more, in its order; return the number of records."""
+        """Tell the whole raw log once more, in its order, the lock held; return the number of records."""
         lines = list(read(self._place.note("raw")))
         chunks: dict[int, list[Line]] = {}
         for line in lines:

@@ -26,6 +26,7 @@ from tests.faults.live.replica import Replica, Unanswered
 from tests.faults.live.watching import Watcher
 from tests.faults.plan import Shares
 from tests.faults.processes import PROJECT, duly_beside_python, smtp_server
+from tests.faults.rules import Violation
 
 READY_WITHIN_S = 180
 QUIET_POLL_S = 1.0
@@ -60,6 +61,8 @@ class Rig:
         self.dice = random.Random(f"rig-{needs.seed}")  # noqa: S311 - repeatable, not secret
         self.say = say
         self.replicas: list[Replica] = []
+        self.broken: list[Violation] = []
+        """What a strike itself found to be broken."""
         self.ready: set[str] = set()
         """The names of the replicas that were ready when last asked."""
         self._stack = AsyncExitStack()
@@ -158,7 +161,7 @@ class Rig:
         self.needs.policy.write(self.place.evidence / "policy.json", self.place.root / "policy.yaml")
         ports = free_ports(5 + sum(number for _, number in self.needs.services))
         await self._start_servers(ports)
-        self.migrate()
+        await asyncio.to_thread(self.migrate)  # through the proxies, which live in this loop
         smtp_port = self._start_smtp()
         self.feeder = Feeder(self.place, self.bootstrap)
         self._stack.push_async_callback(self.feeder.close)

@@ -34,6 +34,11 @@ class Watcher:
         self.lags: dict[str, int] = {}
         """How far each group was behind when it was last asked; empty while nobody answers."""
         self.asked_at = 0.0
+        self._each: dict[str, list[tuple[int, TopicPartition, int]]] = {}
+
+    def lag_of(self, service: str) -> list[tuple[int, TopicPartition, int]]:
+        """Return for each partition of a service how far it was behind, and where the log ended."""
+        return self._each.get(service, [])
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -76,10 +81,11 @@ class Watcher:
         places = {place for known in groups.values() for place in known}
         places |= {TopicPartition(topic, number) for topic in FEEDS for number in range(6)}
         ends = await self._consumer.end_offsets(list(places))
-        self.lags = {
-            service: sum(max(0, ends[place] - known.get(place, 0)) for place in _of(service, ends))
+        self._each = {
+            service: [(max(0, ends[place] - known.get(place, 0)), place, ends[place]) for place in _of(service, ends)]
             for service, known in groups.items()
         }
+        self.lags = {service: sum(lag for lag, _, _ in each) for service, each in self._each.items()}
         self.asked_at = began
         named = {_name(place): end for place, end in ends.items()}
         self._diary.say(
