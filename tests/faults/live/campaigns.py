@@ -43,6 +43,7 @@ class Outcome:
 
     text: str
     done: Counter[str]
+    events: int
     broken: list[Violation]
 
 
@@ -100,4 +101,4 @@ async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], 
         if evidence.blows[deed] < number:
             broken.append(Violation("too few", f"{evidence.blows[deed]} of {number} {deed}"))
     head = f"campaign: {campaign.name}\nseed: {seed}\nseconds: {time.monotonic() - started:.0f}\n"
-    return Outcome(head + report(evidence, broken), evidence.blows, broken)
+    return Outcome(head + report(evidence, broken), evidence.blows, evidence.told, broken)

@@ -94,7 +94,7 @@ async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
     policy = Policy.read(place.evidence / "policy.json")
     evidence = Evidence(expected(told, policy, until), [])
     evidence.told = sum(1 for _ in read(place.note("raw")))
-    _read_mail(evidence, told, place)
+    read_mail(evidence, told, place)
     _read_faults(evidence, place)
     _read_stops(evidence, place)
     evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, _lives(place)))
@@ -103,7 +103,8 @@ async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
     return evidence
 
 
-def _read_mail(evidence: Evidence, told: Told, place: Place) -> None:
+def read_mail(evidence: Evidence, told: Told, place: Place) -> None:
+    """Read what the mail server accepted, and what it did to whom."""
     whose = {known.mail: who for who, known in told.people.items() if known.mail}
 
     def key(to: str, headers: dict[str, str]) -> Key | None:
