@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 from aiokafka.errors import CommitFailedError
+from aiokafka.structs import TopicPartition
 from faststream.kafka.message import KafkaAckableMessage
 
 from duly_chassis import brakes, serving
@@ -168,6 +169,22 @@ async def test_log_that_became_shorter_under_a_running_consumer_is_noticed_befor
         await until(lambda: held(running.address))
         await http.post(running.address, "/v1/brakes/release", {"name": "short-log", "by": "ada", "reason": "known"})
         assert await outside.until_happened(2) == ["a1", "a2"]
+
+
+async def test_log_that_was_made_again_and_grew_past_the_stored_offset_loses_nothing(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY section 9, C3: then neither cluster nor end tells, only that nobody has seen these events."""
+    bootstrap, tape = toy_settings.kafka_bootstrap, Tape()
+    begin = (await kafka.committed(bootstrap, GROUP))[TopicPartition("duly.training", 0)]
+    await kafka.publish(bootstrap, *(tape.record(assigned(f"a{n}"), f"e{n}") for n in range(3)))
+    await stored(outside, begin + 2, await kafka.cluster_id(bootstrap))
+    async with hosted(toy_settings):
+        assert await outside.until_happened(3) == ["a2", "a0", "a1"]
+
+    rows = "SELECT next_offset FROM consumer_offsets WHERE topic = 'duly.training'"
+    reached = await outside.connection.fetchval(rows)
+    assert reached == begin + 3
 
 
 async def test_records_deleted_before_they_were_applied_are_held_for_a_person(

@@ -142,7 +142,7 @@ class Consumer:
             await self._same_log()
             if self.stopping:
                 return  # nothing may be acknowledged that was only taken for a redelivery
-            await self._apply([*reads, *others])  # in a new epoch they count; what really came again is dropped again
+            await self._apply([*reads, *others], doubted=True)  # what really came again is dropped again
         self._starts.passed(records)
         for wake in self.committed:
             wake()
@@ -152,10 +152,11 @@ class Consumer:
             self._metrics.acks_lost.labels(self._service.name).inc()
             LOG.warning("ack_lost", service=self._service.name, error=label(error))
 
-    async def _apply(self, reads: Sequence[Read]) -> int:
+    async def _apply(self, reads: Sequence[Read], *, doubted: bool = False) -> int:
         """Apply a batch in lanes; return how many of its records the stored offsets took for redeliveries."""
         lanes = split(reads, self._settings.lanes)
-        return sum(await asyncio.gather(*(self._lanes.apply(lane, lambda: self.stopping) for lane in lanes)))
+        applied = (self._lanes.apply(lane, lambda: self.stopping, doubted=doubted) for lane in lanes)
+        return sum(await asyncio.gather(*applied))
 
     async def _same_log(self) -> None:
         """Return once stored offsets count in the log there is: a rebuilt one would pass for redeliveries."""

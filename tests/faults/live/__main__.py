@@ -89,9 +89,7 @@ def main() -> int:
         parser.error(f"no such campaign: {', '.join(sorted(unknown))}")
     if given.keep is not None:
         given.keep.mkdir(parents=True)
-    logging.getLogger("aiokafka").setLevel(
-        logging.CRITICAL
-    )  # of the rig's own clients: the broker's absence is no news
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the broker comes and goes: no news
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     if given.release:
         return 0 if release(names, seed, given.minutes) else 1

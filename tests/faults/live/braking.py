@@ -15,14 +15,27 @@ LOOK_EVERY_S = 0.5
 RELEASE_WITHIN_S = 60
 
 
-async def noticed_and_released(rig: Rig, services: Sequence[str], brake: str) -> None:
-    """Wait until each service is held by the brake, then release it; one that is not held has noticed nothing."""
+async def noticed(rig: Rig, services: Sequence[str], brake: str) -> None:
+    """Wait until each service is held by the brake; one that is not has noticed nothing."""
     for service in services:
         if await _held(rig, service, brake):
             rig.note("brake held", service, brake=brake)
-            await asyncio.to_thread(release, rig, service, brake)
         else:
             rig.broken.append(Violation("unnoticed", f"{service} is not held by {brake}"))
+
+
+async def release_all(rig: Rig, within_s: float = NOTICED_WITHIN_S) -> None:
+    """Release whatever holds any service, until all are ready: a gap may be met twice, and by both services."""
+    deadline = asyncio.get_running_loop().time() + within_s
+    while asyncio.get_running_loop().time() < deadline:
+        for service in dict.fromkeys(replica.service for replica in rig.replicas):
+            for brake in await _brakes(rig, service):
+                rig.note("brake released", service, brake=brake)
+                await asyncio.to_thread(release, rig, service, brake)
+        if {replica.name for replica in rig.replicas} <= rig.ready:
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+    rig.broken.append(Violation("unreleased", f"not ready: {sorted({one.name for one in rig.replicas} - rig.ready)}"))
 
 
 def release(rig: Rig, service: str, brake: str) -> None:
@@ -38,14 +51,19 @@ def release(rig: Rig, service: str, brake: str) -> None:
 
 
 async def _held(rig: Rig, service: str, brake: str) -> bool:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + NOTICED_WITHIN_S
-    while loop.time() < deadline:
-        for replica in rig.of(service):
-            try:
-                if brake in {one["name"] for one in await replica.json("/v1/brakes")}:
-                    return True
-            except Unanswered:
-                continue
+    deadline = asyncio.get_running_loop().time() + NOTICED_WITHIN_S
+    while asyncio.get_running_loop().time() < deadline:
+        if brake in await _brakes(rig, service):
+            return True
         await asyncio.sleep(LOOK_EVERY_S)
     return False
+
+
+async def _brakes(rig: Rig, service: str) -> list[str]:
+    """Return what holds a service now; nothing while none of its replicas answers."""
+    for replica in rig.of(service):
+        try:
+            return [one["name"] for one in await replica.json("/v1/brakes")]
+        except Unanswered:
+            continue
+    return []
