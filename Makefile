@@ -6,7 +6,7 @@ OULAD := $(if $(DULY_OULAD_DIR),$(DULY_OULAD_DIR),$(wildcard ../shared/data/oula
 SOURCES := contracts chassis services cli deploy tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-fast faults bench demo up contracts golden pictures
+.PHONY: help setup check test test-fast faults faults-release bench demo up contracts golden pictures
 
 ##@ Begin
 help: ## List the targets
@@ -46,8 +46,12 @@ test: setup ## Everything: unit, contracts, architecture, integration, replay, f
 test-fast: setup ## What needs no server
 	$(BIN)/pytest -q tests -m "not connected and not campaign"
 
-faults: setup ## Kill everything ten times while the mail server lies, and check with code that shares nothing
+faults: setup ## Kill a replay ten times, then services, PostgreSQL and the broker under them; check with code that shares nothing
 	$(BIN)/python -m tests.faults.campaign
+	$(BIN)/python -m tests.faults.live
+
+faults-release: setup ## The same up to the release counts, for MINUTES (120); writes the table of docs/reliability.md
+	$(BIN)/python -m tests.faults.live --release --minutes $(or $(MINUTES),120)
 
 bench: setup ## Measure, as ratios in one run
 	$(BIN)/python -m benchmarks

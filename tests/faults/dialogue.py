@@ -2,17 +2,22 @@
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from tests.faults.logs import Log, SyncedLog
-from tests.faults.plan import Fault, Plan, Where
+from tests.faults.plan import REFUSED_FOR_GOOD, Fault, Plan, Where
 
 LINE_BYTES_MAX = 4_096
 MAIL_BYTES_MAX = 1_000_000
 CONNECTIONS_MAX = 200
+DRIP_S = 0.08
+"""Between two bytes of a slow 250: a few seconds in all, well within a client's patience."""
+TOKEN = re.compile(rb"\b(?:CNRY|TRNG)[0-9A-Za-z]+")
+"""What a campaign plants in names and titles, to see whose data a mail carries."""
 KEPT_HEADERS = ("to", "date", "message-id", "duly-outreach-id", "duly-about", "duly-step")
 
 
@@ -39,6 +44,7 @@ class Dialogue(asyncio.Protocol):
         self._paused = False  # the last mail is on its way to the disk, or the connection is ending
         self._fault: Fault | None = None  # decided once the headers of the body are there
         self._headers: dict[str, str] | None = None
+        self._begun_at: float | None = None  # when the first bytes of the body were read
         self._commands: dict[bytes, Callable[[str], None]] = {
             b"EHLO": self._ehlo,
             b"HELO": lambda _: self._reply("250 liar.test"),
@@ -129,6 +135,8 @@ class Dialogue(asyncio.Protocol):
 
     def _read_body(self) -> bool:
         """Read on in a body; tell whether anything may stand behind it."""
+        if self._begun_at is None and self._unread:
+            self._begun_at = time.time()
         if self._headers is None:
             ended = self._unread.find(b"\r\n\r\n")
             if ended >= 0:
@@ -158,14 +166,14 @@ class Dialogue(asyncio.Protocol):
         if self._headers is None:  # no blank line: headers only, or nothing at all
             self._meet(mail)
         fault = self._fault
-        if fault is not None and fault.where is not Where.ACCEPTED:
+        if fault is not None and fault.where not in {Where.ACCEPTED, Where.DRIP}:
             self._lie(fault)
             self._forget()
             return
         if fault is not None:
             self._note(fault)
         self._paused = True
-        self._mailbox.accepts.add_then(self._accepted(mail), lambda: self._told(cut=fault is not None))
+        self._mailbox.accepts.add_then(self._accepted(mail), lambda: self._told(fault))
 
     def _accepted(self, mail: bytes) -> dict[str, Any]:
         if mail.startswith(b"."):
@@ -173,26 +181,43 @@ class Dialogue(asyncio.Protocol):
         body = mail.replace(b"\r\n..", b"\r\n.").partition(b"\r\n\r\n")[2]
         return {
             "at": time.time(),
+            "begun": self._begun_at,
             "from": self._sender,
             "to": self._recipients,
             "headers": self._headers,
             "body_sha256": hashlib.sha256(body).hexdigest(),
+            "tokens": sorted({found.decode() for found in TOKEN.findall(mail.replace(b"=\r\n", b""))}),
         }
 
-    def _told(self, *, cut: bool) -> None:
+    def _told(self, fault: Fault | None) -> None:
         """Answer a mail that is safe on the disk, unless this is the one whose answer gets lost."""
         self._forget()
-        if cut:
+        if fault is not None and fault.where is Where.ACCEPTED:
             self._transport.abort()
+            return
+        if fault is not None:
+            self._drip(b"250 2.0.0 accepted\r\n")
             return
         self._reply("250 2.0.0 accepted")
         self._paused = self._transport.is_closing()
         self._read_on()
 
+    def _drip(self, left: bytes) -> None:
+        """Let the answer out byte by byte, then read on."""
+        if self._transport.is_closing():
+            return
+        if left:
+            self._transport.write(left[:1])
+            asyncio.get_running_loop().call_later(DRIP_S, self._drip, left[1:])
+            return
+        self._paused = False
+        self._read_on()
+
     def _lie(self, fault: Fault, address: str | None = None) -> None:
         self._note(fault, address)
         if fault.code is not None:
-            self._reply(f"{fault.code} 4.3.0 not now", close=fault.code == 421)
+            text = "4.3.0 not now" if fault.code < REFUSED_FOR_GOOD else "5.7.1 never"
+            self._reply(f"{fault.code} {text}", close=fault.code == 421)
             return
         self._paused = True
         if fault.where is Where.AFTER_354:
@@ -205,7 +230,7 @@ class Dialogue(asyncio.Protocol):
         self._mailbox.faults.add(
             {
                 "at": time.time(),
-                "deed": "cut" if fault.code is None else "refused",
+                "deed": _deed(fault),
                 "where": fault.where,
                 "code": fault.code,
                 "to": address or (self._recipients[0] if self._recipients else None),
@@ -215,6 +240,7 @@ class Dialogue(asyncio.Protocol):
 
     def _forget(self) -> None:
         self._sender, self._recipients, self._headers, self._fault = None, [], None, None
+        self._begun_at = None
 
     def _reply(self, text: str, *, close: bool = False) -> None:
         if not self._transport.is_closing():
@@ -222,6 +248,12 @@ class Dialogue(asyncio.Protocol):
         if close:
             self._paused = True
             self._transport.close()
+
+
+def _deed(fault: Fault) -> str:
+    if fault.where is Where.DRIP:
+        return "dripped"
+    return "cut" if fault.code is None else "refused"
 
 
 def _address(line: str) -> str:

@@ -40,10 +40,11 @@ def send_naively(folder: Path, host: str, port: int) -> None:
     """Send every reminder of the folder, each until somebody says yes or the patience is over."""
     expected = sorted(truth(folder).reminders.items(), key=lambda item: (item[1], item[0]))
     for key, moment in expected:
-        _try(message(key, moment), host, port)
+        send(message(key, moment), host, port)
 
 
-def _try(mail: EmailMessage, host: str, port: int) -> None:
+def send(mail: EmailMessage, host: str, port: int) -> None:
+    """Try one mail until somebody says yes or the patience is over."""
     for _ in range(TRIES):
         with suppress(smtplib.SMTPException, OSError), smtplib.SMTP(host, port, timeout=10) as connection:
             connection.send_message(mail)

@@ -13,6 +13,7 @@ MAILS_BETWEEN_REFUSALS_AT_MAIL = 64
 """A refused mail comes back among at least so few others that it is not refused at MAIL time and again."""
 
 REFUSALS_BEFORE_BODY_MAX = 2
+REFUSED_FOR_GOOD = 554
 
 
 class Where(StrEnum):
@@ -26,6 +27,7 @@ class Where(StrEnum):
     WHOLE_BODY = "whole_body"
     FINAL_DOT = "final_dot"
     ACCEPTED = "accepted"
+    DRIP = "drip"
 
 
 BODY_BEGAN = frozenset({Where.AFTER_354, Where.MID_BODY, Where.WHOLE_BODY, Where.ACCEPTED})
@@ -47,14 +49,22 @@ class Shares:
     refuse: float = 0
     cut_before: float = 0
     cut_after: float = 0
+    refuse_good: float = 0  # 554 at the final dot, and no second try
+    drip: float = 0  # accepted, the 250 byte by byte
 
 
 @dataclass(slots=True)
 class Plan:
-    """Decides each fault, and remembers what was done so that the promises above hold."""
+    """Decides each fault, and remembers what was done so that the promises above hold.
+
+    A gentle one refuses a mail for now at most once in all, never at MAIL: a second pause is five minutes of the
+    wall clock, which a short campaign cannot wait for.
+    """
 
     seed: int
     shares: Shares
+    gentle: bool = False
+    lie_mails: int | None = None  # honest after so many; None: lies to the end
     mails: int = 0
     last_refused_at_mail: int = -MAILS_BETWEEN_REFUSALS_AT_MAIL
     attempts: dict[str, int] = field(default_factory=dict)
@@ -67,7 +77,9 @@ class Plan:
     def at_mail(self) -> Fault | None:
         """Refuse a mail of which nothing is known yet, rarely and never close together."""
         self.mails += 1
-        if self.mails - self.last_refused_at_mail < MAILS_BETWEEN_REFUSALS_AT_MAIL:
+        if self.mails == self.lie_mails:
+            self.shares = Shares()
+        if self.gentle or self.mails - self.last_refused_at_mail < MAILS_BETWEEN_REFUSALS_AT_MAIL:
             return None
         draw = self._draw("mail", str(self.mails))
         if draw >= self.shares.refuse / 4:
@@ -95,16 +107,22 @@ class Plan:
 
     def at_headers(self, identity: str, address: str) -> Fault | None:
         """Decide about a mail that is known by its id: refuse or cut it, each once in its life."""
+        if self._draw("good", identity) < self.shares.refuse_good:
+            return Fault(Where.FINAL_DOT, REFUSED_FOR_GOOD)
         draw = self._draw("dot", identity)
-        if identity not in self.refused_at_dot and draw < self.shares.refuse / 3:
+        spent = self.gentle and address in self.refused_before_body
+        if identity not in self.refused_at_dot and not spent and draw < self.shares.refuse / 3:
             self.refused_at_dot.add(identity)
+            if self.gentle:
+                self.refused_before_body[address] = REFUSALS_BEFORE_BODY_MAX
             return Fault(Where.FINAL_DOT, self._code("dot", identity))
         if identity in self.cut_by_id or address in self.cut_before_body:
             return None
         draw = self._draw("body", identity)
         before = self.shares.cut_before / 2
         if draw >= before + self.shares.cut_after:
-            return None
+            slow = draw < before + self.shares.cut_after + self.shares.drip
+            return Fault(Where.DRIP) if slow else None
         self.cut_by_id.add(identity)
         self.addresses_cut_by_id.add(address)
         if draw < before:
@@ -116,7 +134,7 @@ class Plan:
         spent = self.refused_before_body.get(address, 0)
         if spent >= REFUSALS_BEFORE_BODY_MAX or self._draw(where, address, attempt) >= self.shares.refuse / 3:
             return None
-        self.refused_before_body[address] = spent + 1
+        self.refused_before_body[address] = REFUSALS_BEFORE_BODY_MAX if self.gentle else spent + 1
         return Fault(where, self._code(where, address, attempt))
 
     def _code(self, *about: str) -> int:

@@ -48,12 +48,13 @@ def start_replay(command: Sequence[str], out: Path, err: Path, mark: str = "") -
 
 
 @contextmanager
-def smtp_server(log: Path, seed: int = 1, shares: Shares | None = None) -> Iterator[int]:
+def smtp_server(log: Path, seed: int = 1, shares: Shares | None = None, *more: str) -> Iterator[int]:
     """Run the SMTP server beside the test and give its port; honest unless told otherwise."""
     lies = shares or Shares()
     command = [sys.executable, "-m", "tests.faults.smtp", "--log", str(log), "--seed", str(seed)]
     command += ["--refuse-percent", str(lies.refuse)]
     command += ["--cut-before-percent", str(lies.cut_before), "--cut-after-percent", str(lies.cut_after)]
+    command += ["--refuse-good-percent", str(lies.refuse_good), "--drip-percent", str(lies.drip), *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) as server:
         assert server.stdout is not None
         try:

@@ -48,11 +48,22 @@ def main() -> int:
     parser.add_argument("--refuse-percent", type=float, default=0, help="mails refused for now, 451 or 421")
     parser.add_argument("--cut-before-percent", type=float, default=0, help="mails cut before they were accepted")
     parser.add_argument("--cut-after-percent", type=float, default=0, help="mails accepted, their 250 never sent")
+    parser.add_argument("--refuse-good-percent", type=float, default=0, help="mails refused for good, 554")
+    parser.add_argument("--drip-percent", type=float, default=0, help="mails accepted, their 250 byte by byte")
+    parser.add_argument("--gentle", action="store_true", help="refuse no mail for now more than once")
+    parser.add_argument("--lie-mails", type=int, help="be honest after so many attempts; default: lie to the end")
     parser.add_argument("--seconds-max", type=float, default=7_200, help="end after this time in any case")
     given = parser.parse_args()
-    shares = Shares(given.refuse_percent, given.cut_before_percent, given.cut_after_percent)
+    shares = Shares(
+        given.refuse_percent,
+        given.cut_before_percent,
+        given.cut_after_percent,
+        given.refuse_good_percent,
+        given.drip_percent,
+    )
     faults = given.faults or given.log.with_name(given.log.name + ".faults")
-    asyncio.run(serve(given.port, given.log, faults, Plan(given.seed, shares), given.seconds_max))
+    plan = Plan(given.seed, shares, gentle=given.gentle, lie_mails=given.lie_mails)
+    asyncio.run(serve(given.port, given.log, faults, plan, given.seconds_max))
     return 0
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
-FILES = sorted(path for folder in ("oracle", "faults") for path in (TESTS / folder).glob("*.py"))
+FILES = sorted(path for folder in ("oracle", "faults") for path in (TESTS / folder).rglob("*.py"))
 ALLOWED = {"psutil", "pytest", "tests"} | sys.stdlib_module_names
+CLIENTS = {"aiokafka", "asyncpg"}
+"""What the rig of separate processes feeds and strikes with; whoever judges needs neither."""
 OWN = {"oracle", "faults"}
 
 
@@ -22,9 +24,10 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_rig_imports_the_standard_library_psutil_and_itself_only(path: Path) -> None:
+def test_rig_imports_no_more_than_the_standard_library_its_clients_and_itself(path: Path) -> None:
     """RELIABILITY.md section 9 (b): the checker shares no code with the product."""
     names = [name.split(".") for name in imported(path)]
 
-    assert {name[0] for name in names} <= ALLOWED
+    allowed = ALLOWED | CLIENTS if "live" in path.parts else ALLOWED
+    assert {name[0] for name in names} <= allowed
     assert {name[1] for name in names if name[0] == "tests"} <= OWN

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 from aiokafka.errors import CommitFailedError
+from aiokafka.structs import TopicPartition
 from faststream.kafka.message import KafkaAckableMessage
 
 from duly_chassis import brakes, serving
@@ -168,6 +169,60 @@ async def test_log_that_became_shorter_under_a_running_consumer_is_noticed_befor
         await until(lambda: held(running.address))
         await http.post(running.address, "/v1/brakes/release", {"name": "short-log", "by": "ada", "reason": "known"})
         assert await outside.until_happened(2) == ["a1", "a2"]
+
+
+async def test_log_that_was_made_again_and_grew_past_the_stored_offset_loses_nothing(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY section 9, C3: then neither cluster nor end tells, only that nobody has seen these events."""
+    bootstrap, tape = toy_settings.kafka_bootstrap, Tape()
+    begin = (await kafka.committed(bootstrap, GROUP))[TopicPartition("duly.training", 0)]
+    await kafka.publish(bootstrap, *(tape.record(assigned(f"a{n}"), f"e{n}") for n in range(3)))
+    await stored(outside, begin + 2, await kafka.cluster_id(bootstrap))
+    async with hosted(toy_settings):
+        assert await outside.until_happened(3) == ["a2", "a0", "a1"]
+
+    rows = "SELECT next_offset FROM consumer_offsets WHERE topic = 'duly.training'"
+    reached = await outside.connection.fetchval(rows)
+    assert reached == begin + 3
+
+
+async def test_records_deleted_before_they_were_applied_are_held_for_a_person(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY section 9, C3: aiokafka goes on behind the gap without a word, so the service itself must notice."""
+    bootstrap, tape = toy_settings.kafka_bootstrap, Tape()
+    async with hosted(toy_settings):
+        await kafka.publish(bootstrap, tape.record(assigned("a1"), "e1"))
+        await outside.until_happened(1)
+    await kafka.publish(bootstrap, tape.record(assigned("lost"), "e2"), tape.record(assigned("a3"), "e3"))
+    await kafka.delete_before_last(bootstrap, "duly.training", 0)
+    async with hosted(toy_settings, ready=False) as running:
+        assert await held(running.address) == ["lost-records"]
+        assert await outside.happened() == ["a1"]
+        order = {"name": "lost-records", "by": "ada", "reason": "published again"}
+        await http.post(running.address, "/v1/brakes/release", order)
+        assert await outside.until_happened(2) == ["a1", "a3"]
+        await until(lambda: ready(running.address))
+
+
+async def test_records_deleted_under_a_consumer_that_lags_are_noticed_before_what_follows_is_applied(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY section 9, C3: no restart, no look at the log in between."""
+    bootstrap, tape = toy_settings.kafka_bootstrap, Tape()
+    async with hosted(toy_settings) as running:
+        await kafka.publish(bootstrap, tape.record(assigned("a1"), "e1"))
+        await outside.until_happened(1)
+        # As if what came between had been deleted: the stored offset and the consumer's own lie before the log's begin.
+        await kafka.delete_before_last(bootstrap, "duly.training", 0)
+        await outside.connection.execute("UPDATE consumer_offsets SET next_offset = 1 WHERE topic = 'duly.training'")
+        running.host._consumer._reached.forget()
+        await kafka.publish(bootstrap, tape.record(assigned("a3"), "e3"))
+        await until(lambda: held(running.address))
+
+        assert await held(running.address) == ["lost-records"]
+        assert await outside.happened() == ["a1"]
 
 
 async def ready(address: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from duly_chassis.dead_letters import Raw
@@ -55,6 +55,20 @@ async def empty(bootstrap: str, group: str) -> bool:
         ((_, _, state, *_),) = described.groups  # type: ignore[attr-defined]  # aiokafka types answers by their base
         return bool(state in {"Empty", "Dead"})
     finally:
+        await admin.close()
+
+
+async def delete_before_last(bootstrap: str, topic: str, partition: int) -> None:
+    """Delete every record of a partition but its last, as retention would."""
+    place = TopicPartition(topic, partition)
+    consumer, admin = AIOKafkaConsumer(bootstrap_servers=bootstrap), AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await consumer.start()
+    await admin.start()
+    try:
+        end = (await consumer.end_offsets([place]))[place]
+        await admin.delete_records({place: RecordsToDelete(before_offset=end - 1)})
+    finally:
+        await consumer.stop()
         await admin.close()
 
 

@@ -6,6 +6,7 @@ from duly_chassis.database import Connection
 
 DEAD_LETTERS = "dead-letters"
 SHORT_LOG = "short-log"
+LOST_RECORDS = "lost-records"
 
 
 async def trip(connection: Connection, name: str, reason: str) -> None:

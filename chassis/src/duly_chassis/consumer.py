@@ -21,6 +21,7 @@ from duly_chassis.database import Connection
 from duly_chassis.dead_letters import Raw
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import label
+from duly_chassis.gaps import Reached
 from duly_chassis.lane import Lanes
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
@@ -53,6 +54,10 @@ async def unread(records: Any, faststream_parser: Any) -> Any:
     return message
 
 
+class Stopping(Exception):
+    """The service stops before a batch is done."""
+
+
 class Consumer:
     """The one subscriber of a service, for all its topics."""
 
@@ -72,9 +77,11 @@ class Consumer:
         self._metrics = metrics
         self._decoder = Decoder(event for listen in service.listens for event in listen.types)
         self._recent = Recent()
+        self._compacted = {topic.name for topic in service.topics if topic.compacted}
         self._starts = Starts(self._in_place, settings.batch_records_max)
         self._one_alone = one_alone
         self._subscriber: Any = None
+        self._reached = Reached()
         self.stopping = False
         self.held: str | None = None
         """The brake that holds this consumer, if one does."""
@@ -110,31 +117,13 @@ class Consumer:
         return subscriber
 
     async def batch(self, message: KafkaMessage) -> None:
-        """Apply one batch and acknowledge it."""
+        """Apply one batch and acknowledge it; what a stop cuts short is not acknowledged, and comes again."""
         raw = message.raw_message
         records: Sequence[Raw] = raw if isinstance(raw, tuple) else (raw,)
-        await self._pass_held()
-        if self.stopping:
-            return  # a stop releases no brake: nothing is written, and the batch comes again
-        suspects, rest = await self._starts.part(records, self._end_of)
-        reads, dropped = [], 0
-        for record in suspects:
-            read, known = await self._alone(record)
-            if self.stopping:
-                return
-            reads.append(read)
-            dropped += known
-        if suspects:
-            await self._starts.note(rest)
-        others = [Read(record, self._read(record)) for record in rest]
-        await self._pass_brake(others)
-        if self.stopping:
+        try:
+            await self._worked(records)
+        except Stopping:
             return
-        if await self._apply(others) or dropped:
-            await self._same_log()
-            if self.stopping:
-                return  # nothing may be acknowledged that was only taken for a redelivery
-            await self._apply([*reads, *others])  # in a new epoch they count; what really came again is dropped again
         self._starts.passed(records)
         for wake in self.committed:
             wake()
@@ -144,10 +133,40 @@ class Consumer:
             self._metrics.acks_lost.labels(self._service.name).inc()
             LOG.warning("ack_lost", service=self._service.name, error=label(error))
 
-    async def _apply(self, reads: Sequence[Read]) -> int:
+    async def _worked(self, records: Sequence[Raw]) -> None:
+        """Apply records, suspects alone and before the others; raises Stopping."""
+        await self._pass_held()
+        self._go_on()  # a stop releases no brake: nothing is written
+        if self._reached.jumps(records, self._compacted):
+            await self._same_log()  # what lies between may have been deleted, and Kafka's clients pass over that
+            self._go_on()
+        self._reached.note(records)
+        suspects, rest = await self._starts.part(records, self._end_of)
+        reads, dropped = [], 0
+        for record in suspects:
+            read, known = await self._alone(record)
+            self._go_on()
+            reads.append(read)
+            dropped += known
+        if suspects:
+            await self._starts.note(rest)
+        others = [Read(record, self._read(record)) for record in rest]
+        await self._pass_brake(others)
+        self._go_on()
+        if await self._apply(others) or dropped:
+            await self._same_log()
+            self._go_on()  # nothing may be acknowledged that was only taken for a redelivery
+            await self._apply([*reads, *others], doubted=True)  # what really came again is dropped again
+
+    def _go_on(self) -> None:
+        if self.stopping:
+            raise Stopping
+
+    async def _apply(self, reads: Sequence[Read], *, doubted: bool = False) -> int:
         """Apply a batch in lanes; return how many of its records the stored offsets took for redeliveries."""
         lanes = split(reads, self._settings.lanes)
-        return sum(await asyncio.gather(*(self._lanes.apply(lane, lambda: self.stopping) for lane in lanes)))
+        applied = (self._lanes.apply(lane, lambda: self.stopping, doubted=doubted) for lane in lanes)
+        return sum(await asyncio.gather(*applied))
 
     async def _same_log(self) -> None:
         """Return once stored offsets count in the log there is: a rebuilt one would pass for redeliveries."""

@@ -1,10 +1,12 @@
 """Notices a rebuilt broker: without this, offsets that start again at 0 would pass for redeliveries and be dropped.
 
 Another cluster id is certain, and a new epoch is opened by itself. The same cluster with a log shorter than what was
-applied (a topic deleted and created again, records lost) is held for a person.
+applied (a topic deleted and created again, records lost) is held for a person, and so is one that now begins behind it:
+what lay between was deleted before it was applied, and Kafka's clients pass over such a gap in silence.
 """
 
 import zlib
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -31,15 +33,14 @@ class Epochs:
         self._lock = zlib.crc32(f"duly-epochs-{service.name}".encode())  # two looks at once would hold each other up
 
     async def verify(self) -> bool:
-        """Open an epoch where the cluster is another one, trip the brake where the log is shorter; True: neither."""
+        """Open an epoch where the cluster is another one, trip a brake where records are missing; True: neither."""
         if not self._service.topics:
             return True  # who listens to nothing has applied nothing
         async with self._database.transaction() as connection:
             known = await offsets.stored(connection)  # before the ends are asked for: they only grow meanwhile
-        cluster_id, ends = await self._ask()
+        cluster_id, begins, ends = await self._ask()
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", self._lock)
-            released = await self._released(connection)
             now = await offsets.stored(connection)  # another look may have begun an epoch while this one asked
             known = {place: held for place, held in known.items() if held[0] <= now[place][0]}
             other = {place for place, (_, cluster) in known.items() if cluster not in (None, cluster_id)}
@@ -47,26 +48,33 @@ class Epochs:
                 LOG.error("broker_rebuilt", service=self._service.name, partitions=len(other))
                 await offsets.open_epoch(connection, other, cluster_id)
             await offsets.adopt(connection, cluster_id)
-            short = {
-                place
-                for place, (next_offset, _) in known.items()
-                if place not in other and place in ends and ends[place] < next_offset
-            }
-            if not short:
-                return True
-            if released:
+            reached = {place: next_offset for place, (next_offset, _) in known.items() if place not in other}
+            short = {place for place, next_offset in reached.items() if place in ends and ends[place] < next_offset}
+            if short:
+                if not await self._let(connection, brakes.SHORT_LOG, short, "ends before what was applied"):
+                    return False
                 await offsets.open_epoch(connection, short, cluster_id)
-                return True
-            topic, partition = min(short)
-            await brakes.trip(
-                connection,
-                brakes.SHORT_LOG,
-                f"{topic}[{partition}] ends before what was applied, as {len(short)} partitions do",
-            )
-            return False
+            # An epoch that has just begun has applied nothing that could be missing: its offset is 0.
+            gaps = {
+                place: begins[place] for place in reached.keys() - short if 0 < now[place][0] < begins.get(place, 0)
+            }
+            if gaps:
+                why = "begins behind what was applied, what lay between is gone"
+                if not await self._let(connection, brakes.LOST_RECORDS, gaps.keys(), why):
+                    return False
+                await offsets.advance(connection, gaps)
+            return True
 
-    async def _released(self, connection: Connection) -> bool:
-        """Tell whether a person has just said that the shorter log is as it should be."""
+    async def _let(self, connection: Connection, brake: str, places: Collection[offsets.Partition], why: str) -> bool:
+        """Tell whether a person has let this pass; if not, hold the consumer until one does."""
+        if await self._released(connection, brake):
+            return True
+        topic, partition = min(places)
+        await brakes.trip(connection, brake, f"{topic}[{partition}] {why}, as do {len(places)} partitions")
+        return False
+
+    async def _released(self, connection: Connection, brake: str) -> bool:
+        """Tell whether a person has just said that the log is as it should be; that counts once."""
         return bool(
             await connection.fetchval(
                 """
@@ -74,12 +82,12 @@ class Epochs:
                  WHERE name = $1 AND released_at IS NOT NULL AND spent_at IS NULL
                 RETURNING true
                 """,
-                brakes.SHORT_LOG,
+                brake,
             )
         )
 
-    async def _ask(self) -> tuple[str, dict[offsets.Partition, int]]:
-        """Ask the broker who it is and where its logs end."""
+    async def _ask(self) -> tuple[str, dict[offsets.Partition, int], dict[offsets.Partition, int]]:
+        """Ask the broker who it is, and where its logs begin and end."""
         admin = AIOKafkaAdminClient(
             bootstrap_servers=self._settings.kafka_bootstrap, request_timeout_ms=ASK_DEADLINE_MS
         )
@@ -95,8 +103,13 @@ class Epochs:
                 for topic in self._service.topics
                 for number in range(topic.partitions)
             ]
+            begins = await consumer.beginning_offsets(places)
             ends = await consumer.end_offsets(places)
-            return str(cluster_id), {(place.topic, place.partition): end for place, end in ends.items()}
+            return str(cluster_id), _plain(begins), _plain(ends)
         finally:
             await consumer.stop()
             await admin.close()
+
+
+def _plain(known: Mapping[TopicPartition, int]) -> dict[offsets.Partition, int]:
+    return {(place.topic, place.partition): offset for place, offset in known.items()}

@@ -35,6 +35,9 @@ from duly_chassis.traces import Traces, from_environment
 from duly_chassis.wake import Wake
 
 EPOCH_INTERVAL_S = 30.0
+METADATA_AGE_MS_MAX = 10_000
+"""So soon a consumer sees topics that were not there when it joined its group, as after a rebuilt broker; with the
+client's own 5 minutes it sat without partitions for as long (campaign C3)."""
 LOG = log("host")
 
 
@@ -67,7 +70,11 @@ class Host:
         self.failure: Exception | None = None
         """Why the service could not start, once it has given up."""
         broker = KafkaBroker(
-            settings.kafka_bootstrap, client_id=f"duly-{service.name}", logger=None, graceful_timeout=5
+            settings.kafka_bootstrap,
+            client_id=f"duly-{service.name}",
+            logger=None,
+            graceful_timeout=5,
+            metadata_max_age_ms=METADATA_AGE_MS_MAX,
         )
         self._subscriber: Any = self._consumer.subscribe(broker) if service.topics else None
         self._purge = purge.step(service, settings, self.database)

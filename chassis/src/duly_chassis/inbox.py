@@ -62,6 +62,22 @@ async def take(connection: Connection, facts: Sequence[Fact[Any]]) -> Sorted:
     return Sorted(fresh, await _conflicting(connection, again))
 
 
+async def known(connection: Connection, facts: Sequence[Fact[Any]]) -> set[tuple[str, str, str]]:
+    """Return which of these facts were seen before: tenant, source and event id."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT i.tenant_id, i.source, i.event_id
+          FROM inbox AS i
+          JOIN unnest($1::text[], $2::text[], $3::text[]) AS t (tenant_id, source, event_id)
+            ON i.tenant_id = t.tenant_id AND i.source = t.source AND i.event_id = t.event_id
+        """,
+        [fact.data.tenant_id for fact in facts],
+        [fact.source for fact in facts],
+        [fact.id for fact in facts],
+    )
+    return {(row["tenant_id"], row["source"], row["event_id"]) for row in rows}
+
+
 async def _conflicting(connection: Connection, again: Sequence[Fact[Any]]) -> list[Fact[Any]]:
     """Return those whose stored content differs from what came now."""
     rows = await connection.fetch(

@@ -6,11 +6,11 @@ and offsets are written with it.
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from duly_chassis import dead_letters, offsets, retry
-from duly_chassis.applying import Applying, Counted, Read, refused
+from duly_chassis import dead_letters, inbox, offsets, retry
+from duly_chassis.applying import Applying, Counted, Read, refused, split
 from duly_chassis.clock import Clock
 from duly_chassis.database import Connection, Database
 from duly_chassis.dead_letters import DeadLetter
@@ -39,8 +39,11 @@ class Lanes:
         self.trouble: str | None = None
         """Why a lane waits in place right now; readiness shows it."""
 
-    async def apply(self, reads: Sequence[Read], giving_up: Callable[[], bool]) -> int:
+    async def apply(self, reads: Sequence[Read], giving_up: Callable[[], bool], *, doubted: bool = False) -> int:
         """Apply these records, in the order of their partitions, and commit; returns how many were applied before.
+
+        Where the stored offsets are `doubted` they drop only what the inbox knows as well: the log may be another
+        one, grown past them already.
 
         Never raises for a record or for an outage. `giving_up` says that the service stops: then what was not
         committed simply comes again.
@@ -50,11 +53,11 @@ class Lanes:
         async def attempt() -> int:
             nonlocal one_by_one
             try:
-                return await self._transaction(reads, one_by_one=one_by_one)
+                return await self._transaction(reads, one_by_one=one_by_one, doubted=doubted)
             except Exception as error:
                 if not one_by_one and fault(error) in (Fault.RECORD, Fault.CODE):
                     one_by_one = True  # so that one NUL costs one record, not the batch
-                    return await self._transaction(reads, one_by_one=True)
+                    return await self._transaction(reads, one_by_one=True, doubted=doubted)
                 raise
 
         started_s = time.monotonic()
@@ -92,20 +95,37 @@ class Lanes:
             where=fingerprint(error),
         )
 
-    async def _transaction(self, reads: Sequence[Read], *, one_by_one: bool) -> int:
+    async def _transaction(self, reads: Sequence[Read], *, one_by_one: bool, doubted: bool) -> int:
         async with self._database.transaction() as connection:
             partitions = {(read.record.topic, read.record.partition) for read in reads}
             expected = await offsets.lock(connection, partitions)
-            new = [read for read in reads if read.record.offset >= expected[read.record.topic, read.record.partition]]
+            new = [read for read in reads if read.record.offset >= expected[place(read)]]
+            if doubted and len(new) < len(reads):
+                new = await self._unknown(connection, reads, expected)
             if not new:
                 return len(reads)
             counted = Counted()
             apply = self._applying.each if one_by_one else self._applying.together
             letters = [*refused(new), *await apply(connection, new, counted)]
             await dead_letters.put(connection, letters)
-            await offsets.advance(connection, {place(read): read.record.offset + 1 for read in new})
+            reached = {place(read): max(expected[place(read)], read.record.offset + 1) for read in new}
+            await offsets.advance(connection, reached)
         self._count(new, letters, counted)
         return len(reads) - len(new)
+
+    async def _unknown(
+        self, connection: Connection, reads: Sequence[Read], expected: Mapping[offsets.Partition, int]
+    ) -> list[Read]:
+        """Drop of what the offsets would drop only facts that were seen; versions guard those of compacted topics."""
+        facts = [read.outcome for read in reads if isinstance(read.outcome, Fact)]
+        seen = await inbox.known(connection, split(self._service, facts)[1])
+        new = []
+        for read in reads:
+            fact = read.outcome
+            known = not isinstance(fact, Fact) or (fact.data.tenant_id, fact.source, fact.id) in seen
+            if read.record.offset >= expected[place(read)] or not known:
+                new.append(read)
+        return new
 
     def _count(self, new: Sequence[Read], letters: Sequence[DeadLetter], counted: Counted) -> None:
         # Only our own type names become labels: what a sender calls a record is text without limits.

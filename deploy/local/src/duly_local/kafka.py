@@ -35,7 +35,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers={host}:{controller}
 listeners=PLAINTEXT://{host}:{client},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{client},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{advertised},CONTROLLER://{host}:{controller}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
@@ -63,12 +63,22 @@ class Kafka:
     stop_signal = signal.SIGTERM
     stop_within_s = 30.0
 
-    def __init__(self, state: State, *, client: int, controller: int, say: Say, record: Path | None = None) -> None:
+    def __init__(
+        self,
+        state: State,
+        *,
+        client: int,
+        controller: int,
+        say: Say,
+        record: Path | None = None,
+        advertised: int | None = None,
+    ) -> None:
         self._folder = state.kafka
         self._logs = state.logs
         self._data = state.kafka / "data"
         self._client = client
         self._controller = controller
+        self._advertised = advertised or client  # another port where a proxy stands before the broker
         self._say = say
         self._record = record
         self._jars: Sequence[Path] = ()
@@ -113,7 +123,9 @@ class Kafka:
 
     def _settings(self, name: str, data: str) -> Path:
         path = self._folder / f"{name}.properties"
-        text = SETTINGS.format(host=HOST, client=self._client, controller=self._controller, data=data)
+        text = SETTINGS.format(
+            host=HOST, client=self._client, advertised=self._advertised, controller=self._controller, data=data
+        )
         write_whole(path, text)
         return path
 
@@ -133,7 +145,7 @@ class Kafka:
         if not self.child.running():
             raise self.child.failure()
         cluster = metadata.ask(self._client)
-        return cluster is not None and self._client in cluster.ports and cluster.id == self._cluster_id()
+        return cluster is not None and self._advertised in cluster.ports and cluster.id == self._cluster_id()
 
     def _cluster_id(self) -> str:
         lines = self._data.joinpath("meta.properties").read_text(encoding="utf-8").splitlines()

@@ -1,0 +1,104 @@
+"""The campaigns: what each strikes, how often, and when; and one run of one of them."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tests.faults.live import c1, c2, c3
+from tests.faults.live.evidence import gather
+from tests.faults.live.judge import check, report
+from tests.faults.live.place import Place
+from tests.faults.live.policy import Policy, coming_minute
+from tests.faults.live.rig import Needs, Rig
+from tests.faults.live.story import Cast, story
+from tests.faults.plan import Shares
+from tests.faults.rules import Violation
+
+LIES = Shares(refuse=3, cut_before=1, cut_after=1, refuse_good=0.5, drip=0.5)
+QUIET_WITHIN_S = 600
+BURST_AFTER_S = 25.0
+"""The burst comes at the first whole minute so long after the story began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One campaign of RELIABILITY.md section 9; a release is its round again and again."""
+
+    name: str
+    strike: Callable[[Rig], Awaitable[None]]
+    planned: Mapping[str, int]  # of one round, by deed
+    release: Mapping[str, int]
+    cast: Cast = field(default_factory=Cast)
+    lies: Shares = LIES
+    lie_mails: int = 500
+    proxies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one round came to."""
+
+    text: str
+    done: Counter[str]
+    events: int
+    broken: list[Violation]
+
+
+CAMPAIGNS = {
+    "C1": Campaign("C1", c1.strike, {"kill -9": c1.KILLS}, {"kill -9": 3_000}, lie_mails=1_000),
+    "C2": Campaign(
+        "C2",
+        c2.strike,
+        {"crash": c2.CRASHES, "terminate": c2.TERMINATIONS, "cut after COMMIT": c2.CUTS},
+        {"crash": 300, "terminate": 2_000, "cut after COMMIT": 500},
+        Cast(people=150, assignments=350, feed_s=45),
+        lie_mails=400,
+        proxies=True,
+    ),
+    "C3": Campaign(
+        "C3",
+        c3.strike,
+        {
+            "down": c3.DOWNS,
+            "cut": c3.CUTS,
+            "rebalance": c3.REBALANCES,
+            "delete": c3.DELETIONS,
+            "topics made again": 1,
+            "total loss": 1,
+        },
+        {"down": 300, "cut": 800, "rebalance": 200, "delete": 50, "topics made again": 20, "total loss": 20},
+        Cast(people=150, assignments=350, feed_s=120),
+        lie_mails=300,
+        proxies=True,
+    ),
+}
+
+
+async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], object]) -> Outcome:
+    """Run one round: start all of it, tell the story while striking, wait for quiet, judge."""
+    started = time.monotonic()
+    now = datetime.now(UTC)
+    burst = coming_minute(now, BURST_AFTER_S + 20)  # the rig takes some of it to start
+    policy = Policy.around(burst)
+    needs = Needs(policy, seed, campaign.proxies, campaign.lies, campaign.lie_mails)
+    async with Rig(place, needs, say) as rig:
+        tenants = campaign.cast.tenants
+        facts = story(seed, campaign.cast, policy, datetime.now(UTC), burst)
+        told = asyncio.create_task(rig.feeder.tell(facts))
+        try:
+            await campaign.strike(rig)
+            await told
+        finally:
+            told.cancel()
+        await rig.all_ready()
+        await rig.quiet(tenants, QUIET_WITHIN_S)
+        evidence = await gather(rig, tenants, time.time())
+    broken = [*rig.broken, *check(evidence)]
+    for deed, number in campaign.planned.items():
+        if evidence.blows[deed] < number:
+            broken.append(Violation("too few", f"{evidence.blows[deed]} of {number} {deed}"))
+    head = f"campaign: {campaign.name}\nseed: {seed}\nseconds: {time.monotonic() - started:.0f}\n"
+    return Outcome(head + report(evidence, broken), evidence.blows, evidence.told, broken)

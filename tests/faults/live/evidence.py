@@ -1,0 +1,241 @@
+"""What a campaign left behind, in the form the rules ask about it: the rig's logs, and what the services answer."""
+
+import asyncio
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.faults.live.place import Place
+from tests.faults.live.policy import Policy
+from tests.faults.live.replica import Replica, Unanswered
+from tests.faults.live.rig import Rig
+from tests.faults.live.truth import Key, Notice, Told, expected, fold
+from tests.faults.logs import read
+from tests.faults.plan import BODY_BEGAN, REFUSED_FOR_GOOD
+
+SAMPLE = 60
+"""So many accepted mails of each tenant are asked about as well, drawn by the seed."""
+TOKEN = re.compile(r"\b(?:CNRY|TRNG)([a-z]+)[0-9A-Za-z]+")
+CANARY = re.compile(rb"cnry[a-z]+p?\d*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """One mail the server accepted."""
+
+    key: Key
+    begun: float  # when the first bytes of its body had reached the server
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the services tell about one notification."""
+
+    reminders: dict[str, Any]
+    messenger: dict[str, Any]
+    foreign: tuple[str, ...] = ()  # tokens of another tenant in the answer
+
+    def silence(self, step: str) -> list[str]:
+        """Return the reasons given for not sending this step."""
+        said = [
+            one["reason"] for one in self.reminders.get("decisions", ()) if one["step"] == step and not one["requested"]
+        ]
+        return said + [one["reason"] for one in self._of(step) if one["state"] == "suppressed"]
+
+    def states(self, step: str) -> list[str]:
+        """Return the ledger's states of this step."""
+        return [one["state"] for one in self._of(step)]
+
+    def _of(self, step: str) -> list[dict[str, Any]]:
+        return [one for one in self.messenger.get("messages", ()) if one["step"] == step]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """When an ending fact was known to be committed in messenger, at the latest; None: nobody saw it."""
+
+    event: str
+    committed_by: float | None
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything the rules look at."""
+
+    notices: dict[Key, Notice]
+    accepts: list[Accept]
+    stray: list[str] = field(default_factory=list)  # accepted mails that fit no recipient of ours
+    parked: list[Key] = field(default_factory=list)
+    stories: dict[Key, Story] = field(default_factory=dict)
+    ledger: dict[str, Counter[str]] = field(default_factory=dict)  # by tenant, states
+    stops: dict[str, Stop] = field(default_factory=dict)
+    cut: set[Key] = field(default_factory=set)  # cut after the body began
+    refused: set[Key] = field(default_factory=set)  # refused for good
+    delayed: set[Key] = field(default_factory=set)  # refused for now, or its answer cut or slow
+    fault_times: list[tuple[float, float]] = field(default_factory=list)
+    blows: Counter[str] = field(default_factory=Counter)
+    lies: Counter[str] = field(default_factory=Counter)
+    leaks: list[str] = field(default_factory=list)
+    stalls: list[str] = field(default_factory=list)
+    unwell: list[str] = field(default_factory=list)
+    told: int = 0
+
+
+async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
+    """Read the logs, ask the services, and search what was said for canaries."""
+    place = rig.place
+    told = fold(read(place.note("raw")))
+    policy = Policy.read(place.evidence / "policy.json")
+    evidence = Evidence(expected(told, policy, until), [])
+    evidence.told = sum(1 for _ in read(place.note("raw")))
+    read_mail(evidence, told, place)
+    _read_faults(evidence, place)
+    _read_stops(evidence, place)
+    evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, _lives(place)))
+    await _ask(evidence, rig, tenants)
+    evidence.leaks = list(leaks(place.spoken))
+    return evidence
+
+
+def read_mail(evidence: Evidence, told: Told, place: Place) -> None:
+    """Read what the mail server accepted, and what it did to whom."""
+    whose = {known.mail: who for who, known in told.people.items() if known.mail}
+
+    def key(to: str, headers: dict[str, str]) -> Key | None:
+        return None if to not in whose else Key(*whose[to], headers["duly-about"], headers["duly-step"])
+
+    for entry in read(place.note("accepts")):
+        found = key(entry["to"][0], entry["headers"]) if len(entry["to"]) == 1 else None
+        if found is None:
+            evidence.stray.append(f"{entry['headers'].get('duly-about')} at {entry['at']:.3f}")
+        else:
+            evidence.accepts.append(Accept(found, entry["begun"] or entry["at"], tuple(entry["tokens"])))
+    for entry in read(place.evidence / "accepts.jsonl.faults"):
+        evidence.lies[f"{entry['deed']} {entry['where']}"] += 1
+        found = key(entry["to"], entry["headers"]) if entry["headers"] and entry["to"] else None
+        if found is None:
+            continue
+        evidence.delayed.add(found)
+        if entry["code"] == REFUSED_FOR_GOOD:
+            evidence.refused.add(found)
+        elif entry["deed"] == "cut" and entry["where"] in BODY_BEGAN:
+            evidence.cut.add(found)
+
+
+def _read_faults(evidence: Evidence, place: Place) -> None:
+    open_since: dict[tuple[str, str], float] = {}
+    for entry in read(place.note("faults")):
+        name = (entry["deed"], entry["target"])
+        if entry.get("phase") == "begin":
+            open_since[name] = entry["at"]
+        elif entry.get("phase") == "end":
+            evidence.fault_times.append((open_since.pop(name), entry["at"]))
+        if entry.get("phase") != "end":
+            evidence.blows[entry["deed"]] += 1
+            evidence.blows[f"at {entry['target'].rpartition('-')[0] or entry['target']}"] += 1
+
+
+def _read_stops(evidence: Evidence, place: Place) -> None:
+    """Find for each stop the first look at which messenger had acknowledged it."""
+    looks = [look for look in read(place.note("watch")) if "done" in look]
+    for ack in read(place.note("acks")):
+        where = f"{ack['place'][0]}[{ack['place'][1]}]"
+        seen = (
+            look["at"]
+            for look in looks
+            if look["cluster"] == ack["cluster"] and look["done"]["messenger"].get(where, 0) > ack["offset"]
+        )
+        before = evidence.stops.get(ack["id"])  # told again after a loss: the first time counts
+        if before is None or before.committed_by is None:
+            evidence.stops[ack["id"]] = Stop(ack["id"], next(seen, None))
+
+
+def stalls(
+    looks: Iterable[dict[str, Any]],
+    faults: Sequence[tuple[float, float]],
+    lives: Sequence[tuple[float, set[str]]] = (),
+    after_s: float = 30,
+) -> Iterable[str]:
+    """Find partitions with lag that did not move for longer than `after_s`.
+
+    Time does not count in which a server was away, or no replica of the service was ready (`lives`, by time).
+    """
+    stood: dict[tuple[str, str], tuple[int, float]] = {}
+    last: float | None = None
+    for look in looks:
+        at, failed = look["at"], "done" not in look
+        since, last = at if last is None else last, at
+        if failed or any(begin - 1 <= at and since <= end + 1 for begin, end in faults):
+            continue
+        ready = next((ready for when, ready in reversed(lives) if when <= at), None)
+        for service, done in look["done"].items():
+            if ready is not None and service not in ready:
+                continue
+            for where, offset in done.items():
+                name = (service, where)
+                before, stood_s = stood.get(name, (-1, 0.0))
+                moved = before != offset or offset >= look["ends"][where]
+                stood[name] = (offset, 0.0 if moved else stood_s + at - since)
+                if stood[name][1] > after_s:
+                    yield f"{service} {where} stood at {offset} for {stood[name][1]:.0f} s"
+                    stood[name] = (offset, 0.0)
+
+
+def _lives(place: Place) -> list[tuple[float, set[str]]]:
+    """Read which services had a replica that was ready, by time."""
+    return [(look["at"], {name.rpartition("-")[0] for name in look["ready"]}) for look in read(place.note("lives"))]
+
+
+def leaks(folders: Iterable[Path]) -> Iterable[str]:
+    """Search every byte that was said for names and addresses."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+            found = CANARY.search(path.read_bytes()) if path.is_file() else None
+            if found is not None:
+                yield f"{path.name}: {found[0].decode()} at byte {found.start()}"
+
+
+async def _ask(evidence: Evidence, rig: Rig, tenants: Sequence[str]) -> None:
+    """Ask for totals, for what is parked, and for the story of whatever was not simply sent."""
+    messenger, reminders = rig.of("messenger")[-1], rig.of("reminders")[-1]
+    for replica in rig.replicas:
+        try:
+            await replica.ask("/health/ready")
+            (rig.place.logs / f"{replica.name}.metrics").write_text(await replica.ask("/metrics"), encoding="utf-8")
+        except Unanswered as error:
+            evidence.unwell.append(f"{replica.name}: {error}")
+    for tenant in tenants:
+        rows = (await messenger.json("/v1/summary", tenant=tenant))["messages"]
+        evidence.ledger[tenant] = Counter()
+        for row in rows:
+            evidence.ledger[tenant][row["state"]] += row["number"]
+        parked = (await messenger.json("/v1/parked", tenant=tenant))["parked"]
+        evidence.parked += [Key(tenant, one["person_id"], one["about"], one["step"]) for one in parked]
+    accepted = {accept.key for accept in evidence.accepts}
+    asked = [key for key in evidence.notices if key not in accepted]
+    dice = random.Random(f"sample-{rig.needs.seed}")  # noqa: S311 - repeatable, not secret
+    sent = sorted(accepted & evidence.notices.keys())
+    asked += dice.sample(sent, min(len(sent), SAMPLE * len(tenants)))
+    at_once = asyncio.Semaphore(4)
+
+    async def one(key: Key) -> None:
+        async with at_once:
+            evidence.stories[key] = await tell(reminders, messenger, key)
+
+    await asyncio.gather(*map(one, asked))
+
+
+async def tell(reminders: Replica, messenger: Replica, key: Key) -> Story:
+    """Ask both services about one notification, as `duly explain` does."""
+    query = {"tenant": key.tenant, "person": key.person, "assignment": key.assignment}
+    texts = [await replica.ask("/v1/explain", **query) for replica in (reminders, messenger)]
+    foreign = {
+        found[0] for text in texts for found in TOKEN.finditer(text) if found[1][: len(key.tenant)] != key.tenant
+    }
+    return Story(json.loads(texts[0]), json.loads(texts[1]), tuple(sorted(foreign)))

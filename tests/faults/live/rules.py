@@ -1,0 +1,150 @@
+"""The invariants of a live campaign, one function each: evidence in, violations out (RELIABILITY.md section 4)."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.faults.live.evidence import Evidence
+from tests.faults.live.truth import Key
+from tests.faults.rules import PARKED_BY_KILL_MAX, Violation
+
+READ_LATER_S = 1.0
+"""So much later than it left may a busy mail server read the first byte of a body."""
+ALLOWANCE_S = 300.0
+RETRY_S = 60.0 + 300.0
+"""The pauses after a first and a second refusal for now."""
+
+
+def i1_lost(evidence: Evidence) -> Iterator[Violation]:
+    """Every notification ends in exactly one of sent, cancelled with its reason, refused for good, parked."""
+    accepted, parked = {accept.key for accept in evidence.accepts}, set(evidence.parked)
+    for key, notice in evidence.notices.items():
+        if key in accepted or key in parked:
+            continue
+        story = evidence.stories.get(key)
+        silence = [] if story is None else story.silence(key.step)
+        states = [] if story is None else story.states(key.step)
+        if notice.verdict != "never" and states == ["refused"] and key in evidence.refused:
+            continue
+        if notice.verdict != "must" and silence and notice.reasons.issuperset(silence):
+            continue
+        yield Violation("I1 lost", f"{name(key)} ({notice.verdict}): silence {silence}, ledger {states}")
+
+
+def i1_unsettled(evidence: Evidence) -> Iterator[Violation]:
+    """Nothing is on its way any more once all is quiet; and what the ledger calls sent, the server has accepted."""
+    parked = set(evidence.parked)
+    for tenant, states in evidence.ledger.items():
+        for state in ("due", "posting", "in_doubt"):
+            if states[state]:
+                yield Violation("I1 unsettled", f"{tenant}: {states[state]} messages are {state}")
+        sent = sum(accept.key.tenant == tenant and accept.key not in parked for accept in evidence.accepts)
+        if states["sent"] != sent:
+            yield Violation("I1 sent", f"{tenant}: the ledger says {states['sent']} sent, the server accepted {sent}")
+
+
+def i2_doubled(evidence: Evidence) -> Iterator[Violation]:
+    """Each notification is accepted at most once, and only if it was ever due."""
+    for key, times in Counter(accept.key for accept in evidence.accepts).items():
+        if times > 1:
+            yield Violation("I2 doubled", f"{name(key)}, accepted {times} times")
+        if key not in evidence.notices:
+            yield Violation("I2 never due", name(key))
+    for what in evidence.stray:
+        yield Violation("I2 stray", what)
+    for key, times in Counter(evidence.parked).items():
+        if times > 1:
+            yield Violation("I2 parked twice", name(key))
+
+
+def i3_after_stop(evidence: Evidence) -> Iterator[Violation]:
+    """No body begins after messenger has committed what forbids it."""
+    for accept in evidence.accepts:
+        notice = evidence.notices.get(accept.key)
+        if notice is None:
+            continue
+        if notice.verdict == "never":
+            reasons = ", ".join(sorted(notice.reasons))
+            yield Violation("I3 after stop", f"{name(accept.key)}: {reasons} before it was due")
+            continue
+        for event in notice.stops:
+            committed_by = evidence.stops[event].committed_by if event in evidence.stops else None
+            if committed_by is not None and accept.begun > committed_by + READ_LATER_S:
+                late_s = accept.begun - committed_by
+                yield Violation("I3 after stop", f"{name(accept.key)}, {late_s:.1f} s after {event} was committed")
+
+
+def i4_on_time(evidence: Evidence) -> Iterator[Violation]:
+    """Each body begins at its moment or soon after; fault time and retry pauses are added."""
+    faults_s = fault_seconds(evidence)
+    for accept in evidence.accepts:
+        notice = evidence.notices.get(accept.key)
+        if notice is None:
+            continue
+        if accept.begun < notice.due_at:
+            yield Violation("I4 early", f"{name(accept.key)}, by {notice.due_at - accept.begun:.1f} s")
+        allowed_s = ALLOWANCE_S + faults_s + RETRY_S
+        if accept.begun > notice.due_at + allowed_s:
+            yield Violation(
+                "I4 late", f"{name(accept.key)}, {accept.begun - notice.due_at:.0f} s; {allowed_s:.0f} allowed"
+            )
+
+
+def i8_tenants(evidence: Evidence) -> Iterator[Violation]:
+    """Each mail carries its own recipient's name and assignment's title, each answer only its tenant's data."""
+    for accept in evidence.accepts:
+        key = accept.key
+        own = {f"CNRY{key.tenant}{key.person}x", f"TRNG{key.tenant}{key.assignment}x"}
+        if set(accept.tokens) != own:
+            yield Violation("I8 wrong tenant", f"{name(key)} carries {', '.join(accept.tokens) or 'nothing'}")
+    for key, story in evidence.stories.items():
+        if story.foreign:
+            yield Violation("I8 foreign answer", f"{name(key)}: {', '.join(story.foreign)}")
+
+
+def i9_leaks(evidence: Evidence) -> Iterator[Violation]:
+    """No canary stands in any byte of logs, metrics or crash output."""
+    for what in evidence.leaks:
+        yield Violation("I9 leak", what)
+
+
+def i10_progress(evidence: Evidence) -> Iterator[Violation]:
+    """Partitions with lag move while the servers are up, and every replica is ready in the end."""
+    for what in evidence.stalls:
+        yield Violation("I10 stall", what)
+    for what in evidence.unwell:
+        yield Violation("I10 unwell", what)
+
+
+def parked_by_cause(evidence: Evidence) -> Iterator[Violation]:
+    """Parked are mails that were cut in the body, and at most 32 more for each blow at who was sending."""
+    uncut = [key for key in evidence.parked if key not in evidence.cut]
+    blows = sum(evidence.blows[f"at {target}"] for target in ("messenger", "postgres"))
+    if len(uncut) > PARKED_BY_KILL_MAX * blows:
+        yield Violation("parked uncut", f"{len(uncut)} parked without a cut, after {blows} blows")
+
+
+RULES = (
+    i1_lost,
+    i1_unsettled,
+    i2_doubled,
+    i3_after_stop,
+    i4_on_time,
+    i8_tenants,
+    i9_leaks,
+    i10_progress,
+    parked_by_cause,
+)
+
+
+def fault_seconds(evidence: Evidence) -> float:
+    """Add up the time in which a server was away, overlaps counted once."""
+    total, reached = 0.0, 0.0
+    for begin, end in sorted(evidence.fault_times):
+        total += max(0.0, end - max(begin, reached))
+        reached = max(reached, end)
+    return total
+
+
+def name(key: Key) -> str:
+    """Name a notification for people."""
+    return f"{key.tenant} {key.person} {key.assignment} step {key.step}"

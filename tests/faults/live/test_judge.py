@@ -1,0 +1,194 @@
+"""The live checker reports every planted fault by its name, and nothing when all is well."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.faults.live.evidence import Evidence, Story, leaks, stalls
+from tests.faults.live.given import BURST, NOW, POLICY, accept, clean, facts, notices
+from tests.faults.live.judge import check, report
+from tests.faults.live.policy import Policy
+from tests.faults.live.truth import Key
+
+
+@pytest.fixture(name="evidence")
+def evidence_fixture() -> Evidence:
+    return clean(facts())
+
+
+def kinds(evidence: Evidence) -> set[str]:
+    return {violation.kind for violation in check(evidence)}
+
+
+def sent(evidence: Evidence, verdict: str) -> Key:
+    """Have a mail accepted that was not: the first of this verdict."""
+    key = next(key for key, notice in evidence.notices.items() if notice.verdict == verdict and notice.stops)
+    evidence.ledger[key.tenant]["sent"] += 1
+    return key
+
+
+def lost(evidence: Evidence) -> None:
+    gone = evidence.accepts.pop()
+    evidence.ledger[gone.key.tenant]["sent"] -= 1
+
+
+def doubled(evidence: Evidence) -> None:
+    evidence.accepts.append(evidence.accepts[0])
+    evidence.ledger[evidence.accepts[0].key.tenant]["sent"] += 1
+
+
+def after_stop(evidence: Evidence) -> None:
+    """Ten seconds after messenger had acknowledged what ended it."""
+    key = sent(evidence, "may")
+    committed_by = max(evidence.stops[event].committed_by or 0 for event in evidence.notices[key].stops)
+    evidence.accepts.append(accept(key, committed_by + 10))
+
+
+def after_stop_from_the_start(evidence: Evidence) -> None:
+    key = sent(evidence, "never")
+    evidence.accepts.append(accept(key, evidence.notices[key].due_at + 1))
+
+
+def late(evidence: Evidence) -> None:
+    evidence.accepts[0] = dataclasses.replace(evidence.accepts[0], begun=evidence.accepts[0].begun + 700)
+
+
+def early(evidence: Evidence) -> None:
+    evidence.accepts[0] = dataclasses.replace(evidence.accepts[0], begun=evidence.accepts[0].begun - 2)
+
+
+def wrong_tenant(evidence: Evidence) -> None:
+    """Send the right person another tenant's words."""
+    first = evidence.accepts[0]
+    other = next(one for one in evidence.accepts if one.key.tenant != first.key.tenant)
+    evidence.accepts[0] = dataclasses.replace(first, tokens=other.tokens)
+
+
+def foreign_answer(evidence: Evidence) -> None:
+    key = evidence.accepts[0].key
+    evidence.stories[key] = Story({}, {}, ("TRNGbolta00001x",))
+
+
+def never_due(evidence: Evidence) -> None:
+    first = evidence.accepts[0]
+    evidence.accepts.append(accept(first.key._replace(step="99"), first.begun))
+    evidence.ledger[first.key.tenant]["sent"] += 1
+
+
+def silent_without_reason(evidence: Evidence) -> None:
+    key = next(iter(evidence.stories))
+    evidence.stories[key] = Story({"decisions": []}, {"messages": []})
+
+
+def stuck(evidence: Evidence) -> None:
+    evidence.ledger["acme"]["in_doubt"] += 1
+
+
+def claimed(evidence: Evidence) -> None:
+    """Call something sent that no server ever saw."""
+    evidence.ledger["acme"]["sent"] += 1
+
+
+PLANTED: list[tuple[Callable[[Evidence], None], set[str]]] = [
+    (lost, {"I1 lost"}),
+    (silent_without_reason, {"I1 lost"}),
+    (stuck, {"I1 unsettled"}),
+    (claimed, {"I1 sent"}),
+    (doubled, {"I2 doubled"}),
+    (never_due, {"I2 never due"}),
+    (after_stop, {"I3 after stop"}),
+    (after_stop_from_the_start, {"I3 after stop"}),
+    (early, {"I4 early"}),
+    (late, {"I4 late"}),
+    (wrong_tenant, {"I8 wrong tenant"}),
+    (foreign_answer, {"I8 foreign answer"}),
+]
+
+
+def test_checker_finds_nothing_when_all_is_well(evidence: Evidence) -> None:
+    verdicts = {notice.verdict for notice in evidence.notices.values()}
+
+    assert verdicts == {"must", "may", "never"}
+    assert check(evidence) == []
+    assert "violations: none" in report(evidence, [])
+
+
+@pytest.mark.parametrize(("plant", "found"), PLANTED, ids=lambda one: getattr(one, "__name__", ""))
+def test_checker_reports_a_planted_fault_by_its_name_and_no_other(
+    evidence: Evidence, plant: Callable[[Evidence], None], found: set[str]
+) -> None:
+    """RELIABILITY.md section 9 (c): one lost, one double, one after-stop, one late, one wrong-tenant send."""
+    plant(evidence)
+
+    assert found == kinds(evidence)
+
+
+def test_checker_reports_a_canary_in_a_log_a_stall_and_an_unready_replica(evidence: Evidence) -> None:
+    evidence.leaks, evidence.stalls, evidence.unwell = ["x"], ["y"], ["z"]
+
+    assert kinds(evidence) == {"I9 leak", "I10 stall", "I10 unwell"}
+
+
+def test_checker_takes_a_mail_refused_for_good_for_ended_only_when_the_server_says_so(evidence: Evidence) -> None:
+    gone = evidence.accepts.pop()
+    evidence.ledger[gone.key.tenant]["sent"] -= 1
+    evidence.stories[gone.key] = Story({}, {"messages": [{"step": gone.key.step, "state": "refused", "reason": "x"}]})
+
+    assert kinds(evidence) == {"I1 lost"}
+    evidence.refused.add(gone.key)
+    assert kinds(evidence) == set()
+
+
+def test_search_finds_a_canary_in_whatever_case_and_between_any_bytes(tmp_path: Path) -> None:
+    """I9, RELIABILITY section 4: searched as bytes, not as text."""
+    tmp_path.joinpath("core").write_bytes(b"\xff\x00To: CNRYacmep0001x\x00\xfe")
+    tmp_path.joinpath("log").write_bytes(b"nothing here")
+
+    assert list(leaks([tmp_path, tmp_path / "none"])) == ["core: CNRYacmep0001 at byte 6"]
+
+
+def look(at: float, done: int, end: int = 10) -> dict[str, object]:
+    return {"at": at, "ends": {"t[0]": end}, "done": {"messenger": {"t[0]": done}}}
+
+
+def test_stall_is_a_partition_with_lag_that_stands_for_thirty_seconds() -> None:
+    """I10, RELIABILITY section 4."""
+    looks = [look(float(second), 3) for second in range(32)]
+
+    assert len(list(stalls(looks, []))) == 1
+    assert list(stalls(looks[:31], [])) == []
+    assert list(stalls([look(float(second), 10) for second in range(100)], [])) == []
+    assert list(stalls([look(float(second), second) for second in range(100)], [])) == []
+
+
+def test_stall_does_not_count_while_a_needed_server_is_away() -> None:
+    looks = [look(float(second), 3) for second in range(40)]
+
+    assert list(stalls(looks, [(5.0, 20.0)])) == []
+    assert list(stalls(looks, [], [(0.0, {"messenger"}), (5.0, set()), (20.0, {"messenger"})])) == []
+    assert len(list(stalls(looks, [], [(0.0, {"messenger"}), (5.0, {"messenger"})]))) == 1
+
+
+def test_truth_knows_the_moments_by_heart() -> None:
+    """By hand: due at 10:01 in fourteen days, told before: the step of 14 days is due at the burst."""
+    policy = Policy.around(BURST)
+
+    assert policy.first_at(BURST, "UTC") == BURST
+    assert policy.first_at(BURST, "Asia/Kolkata") == datetime(2026, 3, 3, 4, 31, tzinfo=UTC)
+    assert policy.last_before(NOW, "UTC") == datetime(2026, 3, 1, 10, 1, tzinfo=UTC)
+    assert policy.last_before(NOW, "Asia/Tokyo") == datetime(2026, 3, 2, 1, 1, tzinfo=UTC)
+
+
+def test_story_and_truth_repeat_from_their_seed_and_tell_tenants_apart() -> None:
+    told = facts(7)
+
+    assert told == facts(7)
+    assert told != facts(8)
+    known = notices(told)
+    assert {key.tenant for key in known} == {"acme", "bolt"}
+    by_tenant = [{key[1:] for key in known if key.tenant == tenant} for tenant in ("acme", "bolt")]
+    assert by_tenant[0] != by_tenant[1]
+    assert POLICY.offsets_days == (14, 3)

@@ -1,0 +1,150 @@
+"""What had to happen, recomputed from the raw log alone; shares nothing with Duly."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from tests.faults.live.policy import Policy
+
+ENDS = {"training.completed.v1": "completed", "training.withdrawn.v1": "withdrawn"}
+ABOUT_S = 5.0
+"""Two topics: which of two facts told within this time is heard first, nobody knows."""
+OVERTAKEN = frozenset({"superseded", "expired"})
+
+
+class Key(NamedTuple):
+    """One notification: whose, about which assignment, which step."""
+
+    tenant: str
+    person: str
+    assignment: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What must become of one notification.
+
+    `must`: accepted, parked, or refused by the relay for good. `may`: that, or silence for one of `reasons`.
+    `never`: silence for one of `reasons`.
+    """
+
+    key: Key
+    to: str
+    verdict: Literal["must", "may", "never"]
+    due_at: float  # its moment, or when the last fact that it needs was told
+    reasons: frozenset[str] = frozenset()
+    stops: tuple[str, ...] = ()  # ids of the events that end it
+
+
+@dataclass(slots=True)
+class Assignment:
+    """What the raw log says of one assignment."""
+
+    person: str = ""
+    given_at: datetime | None = None
+    due_at: datetime | None = None
+    told_at: float = 0
+    chunk: int = 0
+    ends: list[tuple[str, str, int]] = field(default_factory=list)  # reason, event id, chunk
+
+
+@dataclass(slots=True)
+class Person:
+    """What the raw log says of one person."""
+
+    zone: str = ""
+    mail: str = ""
+    told_at: float = 0
+    version: int = 0
+    departed: bool = False
+
+
+@dataclass(slots=True)
+class Told:
+    """The raw log, folded."""
+
+    people: dict[tuple[str, str], Person] = field(default_factory=lambda: defaultdict(Person))
+    assignments: dict[tuple[str, str], Assignment] = field(default_factory=lambda: defaultdict(Assignment))
+
+
+def fold(raw: Iterable[dict[str, Any]]) -> Told:
+    """Read the raw log; what is no event of ours (malformed on purpose) tells nothing."""
+    told = Told()
+    for line in raw:
+        headers = dict(line["headers"])
+        kind = headers.get("ce_type", "").removeprefix("duly.")
+        if line.get("poison") or not kind.startswith(("people.", "training.")):
+            continue
+        data = json.loads(line["value"])
+        if kind == "people.recorded.v1":
+            _person(told.people[data["tenant_id"], data["person_id"]], data, line["at"])
+            continue
+        known = told.assignments[data["tenant_id"], data["assignment_id"]]
+        if kind == "training.assigned.v1":
+            known.person, known.told_at, known.chunk = data["person_id"], line["at"], line["chunk"]
+            known.given_at, known.due_at = _instant(data["occurred_at"]), _instant(data["due_at"])
+        elif kind in ENDS:
+            known.ends.append((ENDS[kind], headers["ce_id"], line["chunk"]))
+    return told
+
+
+def _person(known: Person, data: dict[str, Any], at: float) -> None:
+    if data["version"] > known.version:
+        known.told_at = known.told_at or at
+        known.version, known.departed = data["version"], data["status"] == "departed"
+        known.zone, known.mail = data["zone"], data["personal"]["mail"]
+
+
+def expected(told: Told, policy: Policy, until: float) -> dict[Key, Notice]:
+    """Say what must have become of every notification whose moment lay before `until`."""
+    notices = (
+        notice
+        for (tenant, name), known in told.assignments.items()
+        if known.given_at is not None
+        for notice in _of(tenant, name, known, told.people[tenant, known.person], policy, until)
+    )
+    return {notice.key: notice for notice in notices}
+
+
+def _of(tenant: str, name: str, known: Assignment, person: Person, policy: Policy, until: float) -> Iterator[Notice]:
+    moments = [(step, at) for step, at in _moments(known, person.zone, policy) if at <= until]
+    known_at = max(known.told_at, person.told_at)
+    late = [at for _, at in moments if at <= known_at]
+    ends = tuple(event for _, event, _ in known.ends)
+    reasons = frozenset(reason for reason, _, _ in known.ends)
+    if person.departed:
+        reasons |= {"person_departed"}
+    before = any(chunk < known.chunk for _, _, chunk in known.ends)
+    for place, (step, at) in enumerate(moments):
+        overtaken = bool(late) and at < late[-1]
+        verdict: Literal["must", "may", "never"] = "must"
+        silent = reasons
+        if overtaken or before:
+            verdict = "never"
+        elif reasons or place < len(moments) - 1:
+            verdict = "may"
+        if place < len(moments) - 1:
+            silent = silent | OVERTAKEN
+            if person.told_at + ABOUT_S > known.told_at:
+                silent = silent | {"recipient_unknown"}
+        yield Notice(Key(tenant, known.person, name, step), person.mail, verdict, max(at, known_at), silent, ends)
+
+
+def _moments(known: Assignment, zone: str, policy: Policy) -> list[tuple[str, float]]:
+    """List the steps of an assignment and their moments, earliest first."""
+    if known.given_at is None or known.due_at is None:
+        return []
+    found = []
+    for days in sorted(policy.offsets_days, reverse=True):
+        at = policy.first_at(known.due_at - timedelta(days=days), zone or policy.zone)
+        if known.given_at <= at < known.due_at:
+            found.append((str(days), at.timestamp()))
+    return found
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
