@@ -1,8 +1,9 @@
 """Facts as people type or keep them in a file, made into events that hold to the contracts. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,6 +17,7 @@ from duly_contracts.ids import derived
 from duly_contracts.refusals import explain
 
 SOURCE = "duly/facts"
+FROM_NOW = re.compile(r"([+-]\d{1,4})d")
 LINES_MAX = 100_000
 LINE_BYTES_MAX = 1_000_000
 
@@ -67,14 +69,16 @@ def raw(lines: Iterator[bytes]) -> Iterator[Record]:
             raise Usage(f"line {number}: needs an object with `topic`, `key`, `headers` and `data`") from None
 
 
-def instant(text: str | None, name: str) -> datetime | None:
-    """Read an instant: `2026-12-10` is midnight UTC, and one with a time names its zone; raises Usage."""
+def instant(text: str | None, name: str, now: datetime) -> datetime | None:
+    """Read an instant: a day (midnight UTC), a time with its zone, or days from now, as `+10d`; raises Usage."""
     if text is None:
         return None
+    if from_now := FROM_NOW.fullmatch(text):
+        return now + timedelta(days=int(from_now[1]))
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Usage(f"{name}: write it as 2026-12-10 or 2026-12-10T09:00:00+00:00") from None
+        raise Usage(f"{name}: write it as 2026-12-10, 2026-12-10T09:00:00+00:00 or +10d") from None
     if found.tzinfo is None and len(text) > len("2026-12-10"):
         raise Usage(f"{name}: a time needs its zone, as 2026-12-10T09:00:00+00:00")
     return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)

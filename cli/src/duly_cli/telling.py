@@ -28,7 +28,7 @@ telling = typer.Typer(help="Tell the house what an LMS would: assigned, complete
 Person = Annotated[str, typer.Argument(help="The person's id in the source system.")]
 Assignment = Annotated[str, typer.Argument(help="The assignment's id in the source system.")]
 Training = Annotated[str, typer.Argument(help="The training's id in the source system.")]
-At = Annotated[str | None, typer.Option("--at", help="When it became true, as 2026-12-01; else now.")]
+At = Annotated[str | None, typer.Option("--at", help="When it became true, as 2026-12-01 or -20d; else now.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and count; tell nobody.")]
 
 
@@ -39,7 +39,7 @@ def assign(
     training: Training,
     tenant: Tenant,
     due: Annotated[
-        str, typer.Option("--due", help="The deadline, as 2026-12-10 (midnight UTC) or with time and zone.")
+        str, typer.Option("--due", help="The deadline, as 2026-12-10 (midnight UTC), +10d, or with time and zone.")
     ],
     state: UpState,
     title: Annotated[str, typer.Option("--title", help="What the training is called in mails.")] = "",
@@ -49,6 +49,7 @@ def assign(
 ) -> None:
     """Somebody must finish a training by a moment."""
     with told_plainly():
+        now = SystemClock().now()
         fact = facts.made(
             TrainingAssignedV1,
             tenant_id=tenant,
@@ -56,8 +57,8 @@ def assign(
             assignment_id=assignment,
             training_id=training,
             training_title=title,
-            due_at=facts.instant(due, "--due"),
-            occurred_at=facts.instant(at, "--at") or SystemClock().now(),
+            due_at=facts.instant(due, "--due", now),
+            occurred_at=facts.instant(at, "--at", now) or now,
         )
         _tell([fact.record], state, dry_run=dry_run, as_json=as_json)
 
@@ -128,8 +129,9 @@ def _end(
     as_json: bool,
 ) -> None:
     with told_plainly():
+        now = SystemClock().now()
         names = dict(zip(("tenant_id", "person_id", "assignment_id", "training_id"), whose, strict=True))
-        fact = facts.made(event, **names, occurred_at=facts.instant(at, "--at") or SystemClock().now())
+        fact = facts.made(event, **names, occurred_at=facts.instant(at, "--at", now) or now)
         _tell([fact.record], state, dry_run=dry_run, as_json=as_json)
 
 

@@ -1,6 +1,7 @@
 """`duly facts` tells only what every consumer would take, and says by line what it would not."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,14 @@ def test_golden_example_is_told_as_it_stands(path: Path) -> None:
 def test_same_words_twice_are_one_fact() -> None:
     assert asked(*ASSIGN, "--due", "2026-12-10") == asked(*ASSIGN, "--due", "2026-12-10T00:00:00+00:00")
     assert asked(*ASSIGN, "--due", "2026-12-10") != asked(*ASSIGN, "--due", "2026-12-11")
+
+
+def test_days_from_now_are_an_instant_too() -> None:
+    now = datetime(2026, 11, 22, 9, tzinfo=UTC)
+
+    assert facts.instant("+10d", "--due", now) == now + timedelta(days=10)
+    assert facts.instant("-20d", "--at", now) == now - timedelta(days=20)
+    assert asked(*ASSIGN[:-4], "--at", "-20d", "--due", "+10d", "--dry-run")[0] == 0
 
 
 @pytest.mark.parametrize(
