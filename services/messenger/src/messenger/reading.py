@@ -89,7 +89,11 @@ async def parked_list(connection: Connection, tenant_id: str, limit: int) -> lis
 async def contact(connection: Connection, tenant_id: str, person_id: str) -> Contact | None:
     """Return how a person is reached; for a reader."""
     row = await connection.fetchrow(
-        "SELECT status, name, mail, zone, locale FROM contacts WHERE tenant_id = $1 AND person_id = $2",
+        """
+        SELECT tenant_id, person_id, status, name, mail, zone, locale, dead_digest
+          FROM contacts
+         WHERE tenant_id = $1 AND person_id = $2
+        """,
         tenant_id,
         person_id,
     )
