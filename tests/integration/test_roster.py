@@ -301,3 +301,17 @@ async def test_person_is_explained_by_the_runs_that_changed_them(rosters: Bench)
 async def test_parameter_that_means_nothing_is_refused(rosters: Bench, query: dict[str, str], word: str) -> None:
     with pytest.raises(Refusal, match=word):
         await send(rosters, file(people(1)), **query)
+
+
+async def test_everybody_is_loaded_quickly_though_the_planner_has_never_seen_the_tenant(rosters: Bench) -> None:
+    """Statistics of one tenant alone made a join of another's people compare everybody with everybody."""
+    await send(rosters, file(people(50)), tenant="first", complete="1")
+    await rosters.outside.execute("ANALYZE people, vault")
+    await send(rosters, file(people(15_000)), complete="1")
+    async with rosters.database.transaction() as connection:
+        await connection.execute("SET LOCAL statement_timeout = '5s'")
+        tx = rosters.service.work(connection)
+        found = await tx.roster("acme", await tx.look("acme"))
+
+    assert len(found.people) == 15_000
+    assert found.people["e-7"].record.name == "Person 7"

@@ -132,10 +132,10 @@ def changes_json(changes: Sequence[Change], *, whole: bool) -> str:
     )
 
 
-def proposed(row: asyncpg.Record) -> Change:
+def proposed(row: asyncpg.Record, personal: asyncpg.Record) -> Change:
     """Put a held change together again."""
     found = PROPOSED.decode(row["proposed"])
     plain = msgspec.structs.asdict(found)
     fold, version = plain.pop("id_fold"), plain.pop("version")
-    record = Record(**plain, name=row["name"], mail=row["mail"], mobile=row["mobile"])
+    record = Record(**plain, name=personal["name"], mail=personal["mail"], mobile=personal["mobile"])
     return Change(row["kind"], record, version, fold, tuple(row["fields"]))

@@ -44,19 +44,28 @@ class Store(Work):
         return Place(row["runs"] + 1, row["changed_run"], row["complete_rows"]) if row else Place(1, 0, None)
 
     async def roster(self, tenant_id: str, place: Place) -> Roster:
-        """Load everybody of a tenant, those who left included."""
+        """Load everybody of a tenant, those who left included.
+
+        Two queries and no join: where the planner has not seen a tenant yet it takes their people for one, and
+        joined everybody with everybody (measured: 15,000 people in more than 5 s).
+        """
         found = await self._connection.fetch(
             """
-            SELECT p.person_id, p.status, p.since, p.zone, p.locale, p.manager_id, p.department, p.team, p.role,
-                   p.location, p.hired_on, p.left_on, v.name, v.mail, v.mobile, p.version, p.id_fold
-              FROM people AS p
-              LEFT JOIN vault AS v ON v.tenant_id = p.tenant_id AND v.person_id = p.person_id
-             WHERE p.tenant_id = $1
+            SELECT person_id, status, since, zone, locale, manager_id, department, team, role, location, hired_on,
+                   left_on, version, id_fold
+              FROM people
+             WHERE tenant_id = $1
             """,
             tenant_id,
             timeout=STATEMENT_DEADLINE_S,
         )
-        people = {row[0]: Known(Record(*row[:-2]), row[-2], row[-1]) for row in found}
+        kept = await self._connection.fetch(
+            "SELECT person_id, name, mail, mobile FROM vault WHERE tenant_id = $1",
+            tenant_id,
+            timeout=STATEMENT_DEADLINE_S,
+        )
+        personal = {row[0]: row[1:] for row in kept}
+        people = {row[0]: Known(Record._make((*row[:-2], *personal[row[0]])), row[-2], row[-1]) for row in found}
         return Roster(people, place.complete_rows)
 
     async def save(self, tenant_id: str, run: int, changes: Sequence[Change], now: datetime) -> None:
@@ -195,20 +204,26 @@ class Store(Work):
         return HeldRun(*row) if row else None
 
     async def proposal(self, tenant_id: str, run: int) -> list[Change]:
-        """Load what a held run proposes, whole."""
+        """Load what a held run proposes, whole; two queries, as `roster` has them."""
         found = await self._connection.fetch(
             """
-            SELECT c.kind, c.fields, c.version, c.proposed, v.name, v.mail, v.mobile
-              FROM changes AS c
-              JOIN vault_held AS v ON v.tenant_id = c.tenant_id AND v.run = c.run AND v.person_id = c.person_id
-             WHERE c.tenant_id = $1 AND c.run = $2
-             ORDER BY c.person_id
+            SELECT person_id, kind, fields, version, proposed
+              FROM changes
+             WHERE tenant_id = $1 AND run = $2
+             ORDER BY person_id
             """,
             tenant_id,
             run,
             timeout=STATEMENT_DEADLINE_S,
         )
-        return [rows.proposed(row) for row in found]
+        kept = await self._connection.fetch(
+            "SELECT person_id, name, mail, mobile FROM vault_held WHERE tenant_id = $1 AND run = $2",
+            tenant_id,
+            run,
+            timeout=STATEMENT_DEADLINE_S,
+        )
+        personal = {row["person_id"]: row for row in kept}
+        return [rows.proposed(row, personal[row["person_id"]]) for row in found]
 
     async def end(self, tenant_id: str, run: int, state: str) -> None:
         """Give a held run its last state; what it proposed is not kept any longer, its personal part least of all."""
