@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from statistics import median
 
 import asyncpg
 
@@ -42,7 +43,9 @@ def measure(place: Place, size: Size, say: Callable[[str], None]) -> list[Figure
         told = ", ".join(f"{name} {values[-1]:.1f} s" for name, values in seconds.items())
         say(f"roster, round {number + 1} of {size.rounds}: {told}")
     evidence = {f"{name}_seconds": values for name, values in seconds.items()}
+    rates = [size.roster / value for value in seconds["first"]]
     return [
+        Figure("roster import, all new", median(rates), "people/s"),
         Figure("roster import, all new / bare COPY", ratio(seconds["bare"], seconds["first"]), "x", evidence=evidence),
         Figure("roster import, 1 % changed / bare COPY", ratio(seconds["bare"], seconds["again"]), "x"),
     ]

@@ -38,6 +38,7 @@ SQL_IN = {
     "messenger.returned": "the store of what came back: its message, its address, each bounce once",
     "messenger.reading": "the store of those who ask: one tenant, read only",
     "reminders.reading": "the store of those who ask: one tenant, read only",
+    "roster.runs": "the store of runs and decisions, below the store of people",
     "roster.reading": "the store of those who ask: one tenant, read only",
     "messenger.app": "`busy` and the purge of stops are data of the service description",
 }

@@ -14,8 +14,9 @@ from roster import answers, handlers, orders, reading, timers
 from roster.brake import Limits
 from roster.csv_file import Dialect
 from roster.handlers import Rules
+from roster.runs import PURGE_CHANGES
 from roster.settings import Settings
-from roster.store import PURGE_CHANGES, Store
+from roster.store import Store
 
 
 def build(settings: Settings, _clock: Clock) -> Service[Store]:
