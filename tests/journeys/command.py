@@ -17,7 +17,7 @@ from duly_local import waiting
 from tests.faults.processes import MARK, PROJECT, duly_beside_python, kill_all, running
 
 READY = "Running. Ctrl-C stops everything."
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 150.0
 ENDS_WITHIN_S = 25.0
 """What the house promises for an orderly stop."""
 
