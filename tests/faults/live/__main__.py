@@ -59,18 +59,19 @@ def release(names: Sequence[str], seed: int, minutes: float) -> bool:
 
 
 def _turns(names: Sequence[str]) -> Iterator[str]:
-    """Name the next campaign that has not reached its release counts, as the page keeps them."""
+    """Name, again and again, the campaign that is furthest from its release counts, as the page keeps them."""
     while True:
         done: dict[str, Counter[str]] = {name: Counter() for name in names}
         for one in results.read(results.PAGE):
             if one.campaign in done:
                 done[one.campaign].update(one.done)
-        open_still = [
-            name for name in names if any(done[name][deed] < most for deed, most in CAMPAIGNS[name].release.items())
-        ]
-        if not open_still:
+        shares = {
+            name: min(done[name][deed] / most for deed, most in CAMPAIGNS[name].release.items()) for name in names
+        }
+        least = min(names, key=lambda name: shares[name])
+        if shares[least] >= 1:
             return
-        yield from open_still
+        yield least
 
 
 def main() -> int:

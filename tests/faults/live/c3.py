@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from tests.faults.live.braking import noticed, release_all
+from tests.faults.live.clients import let_go
 from tests.faults.live.programs import until
 from tests.faults.live.rig import LISTENERS, Rig
 from tests.faults.rules import Violation
@@ -89,12 +90,12 @@ async def stranger(rig: Rig, service: str) -> None:
             async with asyncio.timeout(JOIN_WITHIN_S):
                 await consumer.start()
                 await asyncio.sleep(STAY_S)
-                await consumer.stop()
         except (KafkaError, OSError, TimeoutError):
-            await _left(consumer)
+            await let_go(consumer.stop())
         else:
-            rig.note("rebalance", "kafka", group=service)
-            return
+            if await let_go(consumer.stop()):
+                rig.note("rebalance", "kafka", group=service)
+                return
 
 
 async def delete_unread(rig: Rig, service: str) -> None:
@@ -187,11 +188,3 @@ async def _unread(rig: Rig, service: str) -> tuple[TopicPartition, int]:
         await until(lagging, LAG_WITHIN_S / 2, f"a lag of {service}")
     _, place, end = max(found)
     return place, end
-
-
-async def _left(consumer: AIOKafkaConsumer) -> None:
-    try:
-        async with asyncio.timeout(3):
-            await consumer.stop()
-    except (KafkaError, OSError, TimeoutError):
-        return

@@ -13,6 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from tests.faults.live.clients import let_go
 from tests.faults.live.place import Diary, Place
 from tests.faults.live.story import Fact
 from tests.faults.logs import read
@@ -120,7 +121,7 @@ class Feeder:
             try:
                 await producer.start()
             except BaseException:
-                await _stopped(producer)
+                await let_go(producer.stop())
                 raise
             self._producer = producer
         return self._producer
@@ -128,16 +129,7 @@ class Feeder:
     async def _drop(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _stopped(producer)
-
-
-async def _stopped(producer: AIOKafkaProducer) -> None:
-    """Stop a producer, which may hang (aiokafka#1101)."""
-    try:
-        async with asyncio.timeout(3):
-            await producer.stop()
-    except (KafkaError, OSError, TimeoutError):
-        return
+            await let_go(producer.stop())
 
 
 def _record(line: Line) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from tests.faults.live.clients import let_go
 from tests.faults.live.feeding import Feeder
 from tests.faults.live.place import Diary, Place
 
 EVERY_S = 1.0
 ASK_WITHIN_S = 10
-CLOSE_WITHIN_S = 3
 GONE = (KafkaError, OSError, TimeoutError, ValueError)
 FEEDS = ("duly.people", "duly.training")
 
@@ -59,14 +59,10 @@ class Watcher:
     async def close(self) -> None:
         """Leave the broker."""
         admin, consumer, self._admin, self._consumer = self._admin, self._consumer, None, None
-        try:
-            async with asyncio.timeout(CLOSE_WITHIN_S):
-                if admin is not None:
-                    await admin.close()
-                if consumer is not None:
-                    await consumer.stop()
-        except GONE:
-            return
+        if admin is not None:
+            await let_go(admin.close())
+        if consumer is not None:
+            await let_go(consumer.stop())
 
     async def _look(self, began: float, cluster: int) -> None:
         if self._admin is None or self._consumer is None:
