@@ -5,13 +5,15 @@ import json
 import sys
 from dataclasses import replace
 
-from benchmarks import due, mails, memory, place, replay, report, roster, state
+from benchmarks import due, latency, mails, memory, place, replay, report, roster, scale, state
 from benchmarks.arms import ArmFailed
 from benchmarks.figures import FULL, QUICK, Figure, Size
 from duly_local.errors import LocalError
 
 ON_THE_STACK = {
     "state": state,
+    "scale": scale,
+    "latency": latency,
     "mails": mails,
     "memory": memory,
     "roster": roster,
