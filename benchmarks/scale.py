@@ -5,11 +5,12 @@ a second one cannot show what it would on cores of its own; so the cores kept bu
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import psutil
 
-from benchmarks.arms import Arm, ArmFailed
+from benchmarks.arms import Arm
 from benchmarks.events import Load, load
 from benchmarks.figures import Figure, Size, ratio
 from benchmarks.place import PARTITIONS, Place
@@ -45,19 +46,46 @@ def _round(place: Place, processes: int, warmup: Load, events: Load) -> tuple[fl
             stack.enter_context(Arm("benchmarks.scale_duly", arguments, place.log(f"scale-{number}")))
             for number in range(processes)
         ]
-        _hear(arms)  # each has its share of the partitions
+        for arm in arms:
+            arm.hear()  # it has its share of the partitions
         place.publish(topics.TRAINING.name, warmup.messages)
-        _hear(arms)  # each is through with its share of the warm-up, and holds
+        before = _through(arms, len(warmup.messages), warmup.outputs)
+        for arm in arms:
+            arm.go()
+        for arm in arms:
+            while "ready" not in arm.hear():
+                pass  # what it said before it was told to hold
         place.publish(topics.TRAINING.name, events.messages)
         for arm in arms:
             arm.go()
-        said = _hear(arms)
-    facts, outputs = (sum(one[name] for one in said) for name in ("facts", "outputs"))
-    if (facts, outputs) != (len(events.messages), events.outputs):
-        raise ArmFailed(f"of {len(events.messages)} facts {facts} were handled, of {events.outputs} outputs {outputs}")
-    seconds = max(one["ended"] for one in said) - min(one["began"] for one in said)
-    return seconds, max(one["cores_busy"] for one in said)
+        began = [_began(arm) for arm in arms]
+        facts, outputs = (sum(one[name] for one in before) for name in ("facts", "outputs"))
+        last = _through(arms, facts + len(events.messages), outputs + events.outputs)
+    seconds = max(one["at"] for one in last) - min(one["at"] for one in began)
+    idle = max(one["idle_s"] for one in last) - min(one["idle_s"] for one in began)
+    return seconds, (psutil.cpu_count() or 1) - idle / seconds
 
 
-def _hear(arms: list[Arm]) -> list[dict[str, float]]:
-    return [arm.hear() for arm in arms]
+def _began(arm: Arm) -> dict[str, float]:
+    """Return what it says when it lets its consumer go."""
+    while "began" not in (said := arm.hear()):
+        pass
+    return said
+
+
+def _through(arms: list[Arm], facts: int, outputs: int) -> list[dict[str, float]]:
+    """Hear all of them until together they have so many facts and outputs; returns what each said last."""
+    last: dict[int, dict[str, float]] = {}
+
+    def through() -> bool:
+        said = list(last.values())
+        return sum(one["facts"] for one in said) >= facts and sum(one["outputs"] for one in said) >= outputs
+
+    def hear(number: int) -> None:
+        last[number] = arms[number].hear()
+        while not through():
+            last[number] = arms[number].hear()
+
+    with ThreadPoolExecutor(len(arms)) as pool:
+        list(pool.map(hear, range(len(arms))))
+    return [last[number] for number in range(len(arms))]

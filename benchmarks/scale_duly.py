@@ -1,4 +1,4 @@
-"""Arm: one of several processes of one service, which share the events; each says what it did, and when the last."""
+"""Arm: one of several processes of one service, which share the events; each says how far it is."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
 
-STILL_S = 3.0  # so long without work: there is none left for this process
+SAY_S = 0.02  # the time is right by this much
 
 
 async def main(arguments: dict[str, Any]) -> None:
@@ -29,37 +29,29 @@ async def main(arguments: dict[str, Any]) -> None:
         consumer = host._subscriber.consumer  # noqa: SLF001 - no user of a host ever holds it
         await watch.until(lambda: len(consumer.assignment()) == arguments["partitions"])
         child.say(shared=True)
-        await still(host)
+        await reporting(host)
         places = consumer.assignment()
         consumer.pause(*places)
         await asyncio.sleep(QUIET_S)
-        before = watch.handled(host), watch.published(host)
         await child.go()
-        began, idle = time.monotonic(), idle_s()
+        child.say(began=True, at=time.monotonic(), idle_s=idle_s())
         consumer.resume(*places)
-        ended, idle_then = await still(host)
-        child.say(
-            facts=watch.handled(host) - before[0],
-            outputs=watch.published(host) - before[1],
-            began=began,
-            ended=ended,
-            cores_busy=(psutil.cpu_count() or 1) - (idle_then - idle) / (ended - began),
-        )
+        await reporting(host)
 
 
-async def still(host: Host) -> tuple[float, float]:
-    """Wait until it has worked and works no more; returns when it last did, and the machine's idle time then.
+async def reporting(host: Host) -> None:
+    """Say what it has done so far and when it last did, over and over, until told otherwise.
 
-    The relay of one process publishes what the other has left too, so one may have facts and no outputs.
+    The relay of one process publishes what the other has left too, so one may have all outputs and few facts.
     """
-    begun = known = watch.handled(host), watch.published(host)
-    at, idle = time.monotonic(), idle_s()
-    while known == begun or time.monotonic() - at < STILL_S:
-        await asyncio.sleep(watch.LOOK_S)
-        now = watch.handled(host), watch.published(host)
-        if now != known:
-            known, at, idle = now, time.monotonic(), idle_s()
-    return at, idle
+    told = asyncio.create_task(child.until_told())
+    known, at, idle = (-1, -1), 0.0, 0.0
+    while not told.done():
+        done = watch.handled(host), watch.published(host)
+        if done != known:
+            known, at, idle = done, time.monotonic(), idle_s()
+        child.say(facts=done[0], outputs=done[1], at=at, idle_s=idle)
+        await asyncio.sleep(SAY_S)
 
 
 def idle_s() -> float:
