@@ -22,7 +22,6 @@ from duly_contracts.event import Event
 from duly_contracts.people import PersonalData, PersonRecordedV1
 from duly_contracts.training import TrainingAssignedV1
 
-TENANT = "memory"
 DUE_IN = timedelta(days=29)  # the first moment, 30 days ahead, is past: each person hears at once
 ASSIGNED_AGO = timedelta(days=60)
 TOGETHER, ALONE = (400, 250), (110, 80)  # MB: at least, aim
@@ -33,10 +32,10 @@ def measure(place: Place, size: Size, say: Callable[[str], None]) -> list[Figure
     names = [entry.name for entry in entries.every()]
     file = roster.write(place.folder, size.people, 0.0)
     figures = []
-    with Arm("benchmarks.mail_sink", {}, place.log("sink")) as sink:
+    with Arm("benchmarks.mail_sink", {}, place.log("sink"), seconds_max=1_800) as sink:
         settings = {**place.settings(), "smtp_url": f"smtp://127.0.0.1:{sink.hear()['port']}"}
-        for tenant, processes in (("together", [names]), ("alone", [[name] for name in names])):
-            most = _worked(place, settings, processes, facts(size.people, f"{TENANT}-{tenant}"), file)
+        for tenant, processes in (("memory-together", [names]), ("memory-alone", [[name] for name in names])):
+            most = _worked(place, settings, processes, facts(size.people, tenant), (f"{tenant}-roster", file))
             figures += [_figure(one, *said) for one, said in zip(processes, most, strict=True)]
     say("; ".join(f"{figure.name}: {figure.value:.0f} MB" for figure in figures))
     return figures
@@ -54,7 +53,7 @@ def _worked(
     settings: dict[str, str],
     processes: Sequence[Sequence[str]],
     load: tuple[list[Message], list[Message]],
-    file: Path,
+    roster_of: tuple[str, Path],
 ) -> list[tuple[float, float]]:
     """Import a roster, then have every person told of one deadline; returns MB at rest and the most, by process."""
     people, assignments = load
@@ -70,7 +69,7 @@ def _worked(
         idle = [resident_mb(psutil.Process(arm.pid)) for arm in arms.values()]
         watches = [stack.enter_context(Watched(arm.pid)) for arm in arms.values()]
         place.publish(topics.PEOPLE.name, people)
-        asyncio.run(roster_duly.send(addresses["roster"], TENANT, file.read_bytes()))
+        asyncio.run(roster_duly.send(addresses["roster"], roster_of[0], roster_of[1].read_bytes()))
         place.publish(topics.TRAINING.name, assignments)
         for names, arm in arms.items():
             arm.go()

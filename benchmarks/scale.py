@@ -59,7 +59,7 @@ def _round(place: Place, processes: int, warmup: Load, events: Load) -> tuple[fl
         for arm in arms:
             arm.go()
         began = [_began(arm) for arm in arms]
-        facts, outputs = (sum(one[name] for one in before) for name in ("facts", "outputs"))
+        facts, outputs = (int(sum(one[name] for one in before)) for name in ("facts", "outputs"))
         last = _through(arms, facts + len(events.messages), outputs + events.outputs)
     seconds = max(one["at"] for one in last) - min(one["at"] for one in began)
     idle = max(one["idle_s"] for one in last) - min(one["idle_s"] for one in began)
