@@ -5,12 +5,21 @@ import json
 import sys
 from dataclasses import replace
 
-from benchmarks import mails, memory, place, replay, report, roster, state
+from benchmarks import due, latency, mails, memory, place, replay, report, roster, scale, state
 from benchmarks.arms import ArmFailed
 from benchmarks.figures import FULL, QUICK, Figure, Size
 from duly_local.errors import LocalError
 
-NAMES = ("state", "mails", "memory", "roster", "replay")
+ON_THE_STACK = {
+    "state": state,
+    "scale": scale,
+    "latency": latency,
+    "mails": mails,
+    "memory": memory,
+    "roster": roster,
+    "due": due,
+}
+NAMES = (*ON_THE_STACK, "replay")
 
 
 def main() -> int:
@@ -38,8 +47,7 @@ def main() -> int:
 def measure(wanted: tuple[str, ...], size: Size) -> list[Figure]:
     """Measure what is wanted; all but the replay, which brings its own, share one stack."""
     figures: list[Figure] = []
-    parts = (("state", state), ("mails", mails), ("memory", memory), ("roster", roster))
-    on_the_stack = [part for name, part in parts if name in wanted]
+    on_the_stack = [part for name, part in ON_THE_STACK.items() if name in wanted]
     if on_the_stack:
         tell("Starting Kafka and PostgreSQL.")
         with place.running() as here:

@@ -20,8 +20,15 @@ class ArmFailed(Exception):
 class Arm:
     """One running arm; leaving the block ends it in any case."""
 
-    def __init__(self, module: str, arguments: dict[str, object], log: Path, seconds_max: float = SECONDS_MAX) -> None:
-        self._command = [sys.executable, "-m", module, json.dumps(arguments)]
+    def __init__(
+        self,
+        module: str,
+        arguments: dict[str, object],
+        log: Path,
+        seconds_max: float = SECONDS_MAX,
+        python: Path = Path(sys.executable),
+    ) -> None:
+        self._command = [str(python), "-m", module, json.dumps(arguments)]
         self._log = log
         self._seconds_max = seconds_max
         self._process: subprocess.Popen[str]

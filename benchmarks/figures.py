@@ -16,10 +16,41 @@ class Size:
     people: int
     learners: int
     roster: int
+    due_few: int
+    due_many: int
+    claims: int
+    scale_events: int
+    latency_s: int
 
 
-FULL = Size(rounds=3, events=30_000, naive_events=300, mails=5_000, people=5_000, learners=400, roster=100_000)
-QUICK = Size(rounds=1, events=10_000, naive_events=100, mails=1_000, people=1_000, learners=60, roster=10_000)
+FULL = Size(
+    rounds=3,
+    events=30_000,
+    naive_events=300,
+    mails=5_000,
+    people=5_000,
+    learners=400,
+    roster=100_000,
+    due_few=100_000,
+    due_many=5_000_000,
+    claims=100,
+    scale_events=60_000,
+    latency_s=12,
+)
+QUICK = Size(
+    rounds=1,
+    events=10_000,
+    naive_events=100,
+    mails=1_000,
+    people=1_000,
+    learners=60,
+    roster=10_000,
+    due_few=20_000,
+    due_many=200_000,
+    claims=10,
+    scale_events=10_000,
+    latency_s=3,
+)
 
 
 @dataclass(frozen=True, slots=True)

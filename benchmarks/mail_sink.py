@@ -1,6 +1,7 @@
-"""A small, fast SMTP server that takes every mail and forgets it: the same one for both arms that send."""
+"""A small, fast SMTP server, the same for all arms that send: it notes when it took whose mail, and keeps no mail."""
 
 import asyncio
+import time
 
 from benchmarks import child
 
@@ -14,7 +15,9 @@ REPLIES = {
 class Session(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: dict[str, float]) -> None:
+        self._taken = taken
+        self._recipient = ""
         self._transport: asyncio.Transport
         self._unread = b""
         self._in_body = False
@@ -37,9 +40,12 @@ class Session(asyncio.Protocol):
             if self._in_body:
                 self._in_body = False
                 self._transport.write(b"250 taken\r\n")
+                self._taken[self._recipient] = time.monotonic()
                 continue
             word = taken[:4].upper()
             self._in_body = word == b"DATA"
+            if word == b"RCPT":
+                self._recipient = taken[taken.find(b"<") + 1 : taken.find(b">")].decode()
             self._transport.write(REPLIES.get(word, b"250 fine\r\n"))
             if word == b"QUIT":
                 self._transport.close()
@@ -47,10 +53,13 @@ class Session(asyncio.Protocol):
 
 
 async def main() -> None:
-    """Serve on a free loopback port until the benchmark ends."""
-    server = await asyncio.get_running_loop().create_server(Session, "127.0.0.1", 0, backlog=128)
+    """Serve on a free loopback port until the benchmark ends, or asks who has mail and since when."""
+    taken: dict[str, float] = {}
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Session(taken), "127.0.0.1", 0, backlog=128)
     child.say(port=server.sockets[0].getsockname()[1])
     await child.until_told()
+    child.say(taken=taken)
     server.close()
 
 

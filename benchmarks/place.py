@@ -19,6 +19,7 @@ from benchmarks.state_service import ENTRY
 from duly_chassis import entries, migrate
 from duly_local.stack import Endpoints, Stack
 
+QUIX_TOPICS = ("bench.quix", "bench.quix-out")  # as in state_quix.py, which cannot be imported here
 PARTITIONS = 6  # as many as Duly's topics have
 SEND_DEADLINE_S = 60
 
@@ -72,8 +73,8 @@ async def _prepare(endpoints: Endpoints) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=endpoints.kafka_bootstrap)
     await admin.start()
     try:
-        names = (state_bare.TOPIC, state_bare.OUTPUT_TOPIC, state_naive.TOPIC, state_naive.OUTPUT_TOPIC)
-        await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
+        bare, naive = (state_bare.TOPIC, state_bare.OUTPUT_TOPIC), (state_naive.TOPIC, state_naive.OUTPUT_TOPIC)
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in (*bare, *naive, *QUIX_TOPICS)])
     finally:
         await admin.close()
     connection = await asyncpg.connect(endpoints.database_url)

@@ -13,6 +13,7 @@ import asyncpg
 from benchmarks.arms import Arm
 from benchmarks.figures import Figure, Size, ratio
 from benchmarks.place import Place
+from benchmarks.resident import Watched
 
 CHANGED_SHARE = 0.01
 ZONES = (("Europe/Dublin", "en-IE"), ("Europe/Berlin", "de-DE"), ("America/New_York", "en-US"))
@@ -27,6 +28,7 @@ def measure(place: Place, size: Size, say: Callable[[str], None]) -> list[Figure
     """Import everybody into an empty tenant, then again with one in a hundred changed; beside each a COPY."""
     first, again = (write(place.folder, size.roster, share) for share in (0.0, CHANGED_SHARE))
     seconds: dict[str, list[float]] = {"bare": [], "first": [], "again": [], "first_published": []}
+    memory_mb: list[float] = []
     for number in range(size.rounds):
         seconds["bare"].append(asyncio.run(bare(place.endpoints.database_url, first.read_bytes())))
         arguments: dict[str, object] = {
@@ -36,13 +38,15 @@ def measure(place: Place, size: Size, say: Callable[[str], None]) -> list[Figure
         }
         with Arm("benchmarks.roster_duly", arguments, place.log("roster")) as arm:
             arm.hear()
-            arm.go()
-            said = arm.hear()
+            with Watched(arm.pid) as watched:
+                arm.go()
+                said = arm.hear()
+        memory_mb.append(watched.most_mb)
         for name in ("first", "again", "first_published"):
             seconds[name].append(said[name])
         told = ", ".join(f"{name} {values[-1]:.1f} s" for name, values in seconds.items())
         say(f"roster, round {number + 1} of {size.rounds}: {told}")
-    evidence = {f"{name}_seconds": values for name, values in seconds.items()}
+    evidence = {f"{name}_seconds": values for name, values in seconds.items()} | {"most_mb": memory_mb}
     rates = [size.roster / value for value in seconds["first"]]
     return [
         Figure("roster import, all new", median(rates), "people/s"),

@@ -84,6 +84,8 @@ def _below(times: int, failed: int) -> str:
     """Say what no failure in so many blows proves."""
     if not times:
         return "nothing yet"
+    if not failed and times <= CONFIDENT:
+        return "too few to say"
     return f"below {CONFIDENT / times:.2%} a blow" if not failed else f"{failed} violations"
 
 
