@@ -9,14 +9,16 @@ import asyncio
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import product
 
 import asyncpg
 
 from tests.faults.live import c1b_deeds
 from tests.faults.live.place import free_ports
 from tests.faults.live.points import PLANS, Plan, chain
+from tests.faults.live.replica import Replica
 from tests.faults.live.rig import Rig
 from tests.faults.live.story import Cast, story
 from tests.faults.plan import Shares
@@ -30,8 +32,9 @@ LIES = Shares(cut_before=2, cut_after=2)
 """Cut answers leave mails in doubt, which is what is parked."""
 REACHED_WITHIN_S = 180.0
 LOOK_S = 0.05
-MORE = ("crux", "dune", "echo", "fern", "gale")
-MORE_CAST = Cast(people=20, assignments=80, feed_s=20)
+WAVE = Cast(people=20, assignments=70, feed_s=15)
+"""A story of one more tenant, told again and again under new names for as long as anybody still has to die."""
+LETTERS = "bcdfghjklm"
 
 
 def settings() -> Mapping[str, str]:
@@ -92,13 +95,13 @@ async def _chain(rig: Rig, service: str, left: Left) -> None:
     left.number -= 1
 
 
-async def _died(replica: c1b_deeds.Replica, deeds: c1b_deeds.Deeds, plan: Plan) -> bool:
+async def _died(replica: Replica, deeds: c1b_deeds.Deeds, plan: Plan) -> bool:
     """Lead a life to its point until it has died by SIGKILL, which nobody else sends; tell whether it did."""
     deadline = time.monotonic() + REACHED_WITHIN_S
     while replica.alive and time.monotonic() < deadline:
         await deeds.lead(plan.by)
         await asyncio.sleep(LOOK_S)
-    return replica.code == -signal.SIGKILL
+    return replica.code == -int(signal.SIGKILL)
 
 
 async def _migrations(rig: Rig, left: Left) -> None:
@@ -123,11 +126,10 @@ async def _migrations(rig: Rig, left: Left) -> None:
 
 async def _more_story(rig: Rig, left: Left) -> None:
     """Tell of further tenants, one after the other, while anybody still has to die."""
-    await asyncio.sleep(95)
-    for tenant in MORE:
+    for one, two in product(LETTERS, LETTERS):
         if not left.number:
             return
+        tenant, now = f"wave{one}{two}", datetime.now(UTC)
         rig.tenants.append(tenant)
-        now = datetime.now(UTC)
-        cast = Cast((tenant,), MORE_CAST.people, MORE_CAST.assignments, MORE_CAST.feed_s)
+        cast = replace(WAVE, tenants=(tenant,))
         await rig.feeder.tell(story(rig.needs.seed, cast, rig.needs.policy, now, now))

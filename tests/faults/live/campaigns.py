@@ -57,7 +57,7 @@ CAMPAIGNS = {
         c1b.strike,
         {c1b.DEED: c1b.DEATHS},
         {c1b.DEED: 1_000},
-        Cast(tenants=("acme", "bolt"), people=60, assignments=400, feed_s=100),
+        Cast(tenants=("acme", "bolt"), people=40, assignments=120, feed_s=40),
         c1b.LIES,
         services=c1b.SERVICES,
         settings=c1b.settings,
