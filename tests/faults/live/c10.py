@@ -14,7 +14,7 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from signal import SIGINT
@@ -116,7 +116,8 @@ class Teller:
         self._rig = rig
         self._producer = producer
         self._connection = connection
-        self._raw = Diary(rig.place.note("raw"))
+        self._lines: list[Line] = []
+        self._sent: list[Awaitable[Any]] = []
         self._way_s = 0.02
         self._stopped_at: dict[tuple[str, str], float] = {}
         self.told: list[Race] = []
@@ -131,8 +132,10 @@ class Teller:
                     await self._say(race.request(time.time()))
                     tasks.create_task(self._stop(race))
                     self.told.append(race)
+            await asyncio.gather(*self._sent)
         finally:
             learning.cancel()
+            Diary(self._rig.place.note("raw")).say_all(self._lines)
 
     async def commits(self) -> dict[tuple[str, str], float]:
         """Return when each stop was committed, once all are; raises TimeoutError."""
@@ -159,9 +162,8 @@ class Teller:
             "headers": fact.headers(),
             "value": json.dumps(fact.data),
         }
-        sending = await self._producer.send(fact.topic, **record(line))
-        self._raw.say(**line)  # after it: to the disk takes longer than a race may
-        await sending
+        self._sent.append(await self._producer.send(fact.topic, **record(line)))
+        self._lines.append(line)  # to the disk later: that takes longer than a race may
 
     async def _committed(self) -> dict[tuple[str, str], float]:
         return {(row["tenant_id"], row["about"]): row["at"] for row in await self._connection.fetch(COMMITS)}
