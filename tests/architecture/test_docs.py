@@ -27,6 +27,7 @@ NOT_SETTINGS = {
     "DULY_CACHE_DIR": "where the local stack keeps what can be fetched again",
     "DULY_OULAD_DIR": "real learners for the tests and benchmarks, where they are at hand",
     "DULY_BENCH_PROFILE": "where a benchmark writes its profile",
+    "DULY_CRASH_AT": "where a process kills itself, for fault tests only (duly_chassis.crash)",
     "DULY_TENANT": "the default of --tenant",
     **{f"DULY_{entry.name.upper()}_ADDRESS": "where a service answers, for the command" for entry in entries.every()},
 }

@@ -14,6 +14,7 @@ from tests.faults.plan import REFUSED_FOR_GOOD, Fault, Plan, Where
 LINE_BYTES_MAX = 4_096
 MAIL_BYTES_MAX = 1_000_000
 CONNECTIONS_MAX = 200
+TURN_S = 0.002
 DRIP_S = 0.08
 """Between two bytes of a slow 250: a few seconds in all, well within a client's patience."""
 TOKEN = re.compile(rb"\b(?:CNRY|TRNG)[0-9A-Za-z]+")
@@ -29,6 +30,16 @@ class Mailbox:
     accepts: SyncedLog
     faults: Log
     connections: int = 0
+    turned: tuple[float, float] | None = None
+    """The last two turns of the loop: what is read now had not arrived at the first of them, or it was read before."""
+
+    async def turn(self) -> None:
+        """Note the turns, between any two of which the loop asks every socket."""
+        last = time.time()
+        while True:
+            await asyncio.sleep(TURN_S)
+            now = time.time()
+            self.turned, last = (last, now), now
 
 
 class Dialogue(asyncio.Protocol):
@@ -45,6 +56,7 @@ class Dialogue(asyncio.Protocol):
         self._fault: Fault | None = None  # decided once the headers of the body are there
         self._headers: dict[str, str] | None = None
         self._begun_at: float | None = None  # when the first bytes of the body were read
+        self._after: float | None = None  # they arrived later than that
         self._commands: dict[bytes, Callable[[str], None]] = {
             b"EHLO": self._ehlo,
             b"HELO": lambda _: self._reply("250 liar.test"),
@@ -137,6 +149,7 @@ class Dialogue(asyncio.Protocol):
         """Read on in a body; tell whether anything may stand behind it."""
         if self._begun_at is None and self._unread:
             self._begun_at = time.time()
+            self._after = self._mailbox.turned[0] if self._mailbox.turned else None
         if self._headers is None:
             ended = self._unread.find(b"\r\n\r\n")
             if ended >= 0:
@@ -182,6 +195,7 @@ class Dialogue(asyncio.Protocol):
         return {
             "at": time.time(),
             "begun": self._begun_at,
+            "after": self._after,
             "from": self._sender,
             "to": self._recipients,
             "headers": self._headers,

@@ -18,11 +18,12 @@ from tests.faults.logs import Log, SyncedLog
 from tests.faults.plan import Plan, Shares
 
 
-async def serve(port: int, log: Path, faults: Path, plan: Plan, seconds_max: float) -> None:
+async def serve(port: int, log: Path, faults: Path, plan: Plan, seconds_max: float, *, turns: bool) -> None:
     """Listen on loopback, print the port, and serve until told to stop or until the time is up."""
     loop = asyncio.get_running_loop()
     mailbox = Mailbox(plan, SyncedLog(log), Log(faults))
     writing = asyncio.create_task(mailbox.accepts.run())
+    turning = asyncio.create_task(mailbox.turn()) if turns else None
     server = await loop.create_server(lambda: Dialogue(mailbox), "127.0.0.1", port, backlog=128)
     sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
     sys.stdout.flush()
@@ -33,6 +34,8 @@ async def serve(port: int, log: Path, faults: Path, plan: Plan, seconds_max: flo
         async with asyncio.timeout(seconds_max):
             await asyncio.wait((asyncio.ensure_future(stop.wait()), writing), return_when="FIRST_COMPLETED")
     server.close()
+    if turning is not None:
+        turning.cancel()
     writing.cancel()
     with suppress(asyncio.CancelledError):
         await writing  # an error while writing the log must not end in a server that looks sound
@@ -52,6 +55,7 @@ def main() -> int:
     parser.add_argument("--drip-percent", type=float, default=0, help="mails accepted, their 250 byte by byte")
     parser.add_argument("--gentle", action="store_true", help="refuse no mail for now more than once")
     parser.add_argument("--lie-mails", type=int, help="be honest after so many attempts; default: lie to the end")
+    parser.add_argument("--turns", action="store_true", help="note before when the first bytes cannot have arrived")
     parser.add_argument("--seconds-max", type=float, default=7_200, help="end after this time in any case")
     given = parser.parse_args()
     shares = Shares(
@@ -63,7 +67,7 @@ def main() -> int:
     )
     faults = given.faults or given.log.with_name(given.log.name + ".faults")
     plan = Plan(given.seed, shares, gentle=given.gentle, lie_mails=given.lie_mails)
-    asyncio.run(serve(given.port, given.log, faults, plan, given.seconds_max))
+    asyncio.run(serve(given.port, given.log, faults, plan, given.seconds_max, turns=given.turns))
     return 0
 
 

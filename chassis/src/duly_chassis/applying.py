@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from duly_chassis import inbox, outbox
+from duly_chassis import crash, inbox, outbox
 from duly_chassis.arrival import believed
 from duly_chassis.clock import Clock
 from duly_chassis.database import Connection
@@ -98,7 +98,9 @@ class Applying:
         """Run the route table over facts not seen before; return those whose id was seen with other content."""
         now = self._clock.now()
         versioned, guarded = split(self._service, facts)
+        crash.at("inbox-before")
         taken = await inbox.take(connection, guarded)
+        crash.at("inbox-after")
         tx = self._service.work(connection)
         # A replayed fact is dated by its first arrival: by today's it would overrule all that came after it.
         dated, ahead = believed([*versioned, *taken.fresh], min(arrived or now, now))

@@ -15,7 +15,7 @@ from aiokafka.structs import TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
-from duly_chassis import brakes, retry
+from duly_chassis import brakes, crash, retry
 from duly_chassis.applying import Killer, Read
 from duly_chassis.database import Connection
 from duly_chassis.dead_letters import Raw
@@ -127,11 +127,13 @@ class Consumer:
         self._starts.passed(records)
         for wake in self.committed:
             wake()
+        crash.at("ack-before")
         try:
             await message.ack()
         except KafkaError as error:  # after a rebalance: the batch comes again and the offsets drop it
             self._metrics.acks_lost.labels(self._service.name).inc()
             LOG.warning("ack_lost", service=self._service.name, error=label(error))
+        crash.at("ack-after")
 
     async def _worked(self, records: Sequence[Raw]) -> None:
         """Apply records, suspects alone and before the others; raises Stopping."""
@@ -151,6 +153,7 @@ class Consumer:
         if suspects:
             await self._starts.note(rest)
         others = [Read(record, self._read(record)) for record in rest]
+        crash.at("batch-decoded")
         await self._pass_brake(others)
         self._go_on()
         if await self._apply(others) or dropped:

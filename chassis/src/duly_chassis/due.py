@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from duly_chassis import outbox
+from duly_chassis import crash, outbox
 from duly_chassis.database import Connection
 from duly_chassis.faults import Fault, fault, fingerprint
 from duly_chassis.service import Context, Service, Step, Troubled, When
@@ -28,15 +28,18 @@ def step(service: Service[Any], when: When, context: Context, *, batch_max: int)
                 rows = await when.claim(service.work(connection), now, batch_max)
                 if not rows:
                     return False
+                crash.at("due-claimed")
                 if one_by_one:
                     failed = [
                         said for row in rows if (said := await _alone(service, when, connection, row, now, spans))
                     ]
                 else:
                     spans += await _act(service, when, connection, rows, now)
+                crash.at("due-before-commit")
         except Exception as error:
             one_by_one = fault(error) in (Fault.RECORD, Fault.CODE)
             raise
+        crash.at("due-after-commit")
         context.metrics.due.labels(service.name, when.name).inc(len(rows) - len(failed))
         context.traces.record(spans)
         context.committed()

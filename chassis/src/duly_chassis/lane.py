@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from duly_chassis import dead_letters, inbox, offsets, retry
+from duly_chassis import crash, dead_letters, inbox, offsets, retry
 from duly_chassis.applying import Applying, Counted, Read, refused, split
 from duly_chassis.clock import Clock
 from duly_chassis.database import Connection, Database
@@ -110,6 +110,8 @@ class Lanes:
             await dead_letters.put(connection, letters)
             reached = {place(read): max(expected[place(read)], read.record.offset + 1) for read in new}
             await offsets.advance(connection, reached)
+            crash.at("lane-before-commit")
+        crash.at("lane-after-commit")
         self._count(new, letters, counted)
         return len(reads) - len(new)
 

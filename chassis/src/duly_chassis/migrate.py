@@ -17,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 
-from duly_chassis import logins, revisions
+from duly_chassis import crash, logins, revisions
 from duly_chassis.plain import PlainError
 from duly_chassis.service import Entry
 from duly_chassis.settings import SHARED_PREFIX
@@ -59,6 +59,7 @@ def schemas(
                 variable = f"{SHARED_PREFIX}{entry.name.upper()}_DATABASE_URL"
                 if variable in own_urls:
                     logins.give(connection, entry.name, variable, own_urls[variable])
+                crash.at("schema-migrated")
     finally:
         engine.dispose()
 

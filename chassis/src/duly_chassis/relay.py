@@ -7,7 +7,7 @@ import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from duly_chassis import outbox
+from duly_chassis import crash, outbox
 from duly_chassis.database import Connection, Database
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
@@ -38,8 +38,11 @@ class Relay:
             waiting = await outbox.waiting(connection, self._settings.relay_batch_max)
             if not waiting:
                 return False
+            crash.at("relay-read")
             await self._publish(waiting)
+            crash.at("relay-published")
             await outbox.mark_published(connection, [event.id for event in waiting])
+            crash.at("relay-marked")
         except KafkaError:
             raise
         except Exception:
@@ -90,6 +93,7 @@ class Relay:
                     await producer.send(event.topic, event.value, key=event.key, headers=list(event.headers))
                     for event in waiting
                 ]
+                crash.at("relay-sending")
                 await asyncio.gather(*sends)
         except BaseException:
             await self._drop_producer()  # an error leaves its sequence numbers in doubt (aiokafka#1017)

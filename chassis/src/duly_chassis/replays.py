@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from duly_chassis import brakes, dead_letters, letters, retry
+from duly_chassis import brakes, crash, dead_letters, letters, retry
 from duly_chassis.applying import Applying, Counted, Read, refused
 from duly_chassis.clock import Clock
 from duly_chassis.database import EVERYBODY, Connection, Database
@@ -76,6 +76,7 @@ class Replays:
                 outcome = await self._apply(connection, portion, by)
                 if dry_run:
                     raise Undone
+                crash.at("replay-before-commit")
 
         until_s = time.monotonic() + TRYING_S
         try:
@@ -84,6 +85,7 @@ class Replays:
             )
         except Undone:
             return outcome
+        crash.at("replay-after-commit")
         self._metrics.count_event("any", "replayed", outcome.applied)
         LOG.info("dead_letters_replayed", service=self._service.name, applied=outcome.applied, failed=outcome.failed)
         return outcome

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from duly_chassis import asyncapi, asyncapi_page, brakes, outbox, web
+from duly_chassis import asyncapi, asyncapi_page, brakes, crash, outbox, web
 from duly_chassis.clock import Clock
 from duly_chassis.database import Database
 from duly_chassis.health import Finding, Health
@@ -103,6 +103,8 @@ class Routes:
                 tx = self._service.work(connection)
                 answer = await act.act(order, self._clock.now(), tx)
                 await outbox.put(connection, self._service.source, tx.outgoing)
+                crash.at("order-before-commit")
+            crash.at("order-after-commit")
             self._traces.record(tx.spans)
             self._committed()
             if act.counts is not None:
@@ -124,6 +126,8 @@ class Routes:
                     tx = self._service.work(connection)
                     answer = await upload.act(read, self._clock.now(), tx)
                     await outbox.put(connection, self._service.source, tx.outgoing)
+                    crash.at("import-before-commit")
+            crash.at("import-after-commit")
             self._traces.record(tx.spans)
             self._committed()
             return answer

@@ -8,7 +8,7 @@ import argparse
 import asyncio
 import sys
 
-from duly_chassis import entries, serving
+from duly_chassis import crash, entries, serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.logs import configure, log
 from duly_chassis.plain import PlainError
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("service", nargs="?", default="", help="the service's name, for example reminders")
     name = parser.parse_args().service
     try:
+        crash.arm()
         entry = entries.named(name or _only())
         settings = serving.settings_of(entry, {})
         configure(settings.log_level)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from duly_chassis import entries, migrate, serving
+from duly_chassis import crash, entries, migrate, serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
@@ -58,6 +58,7 @@ def run(
 ) -> None:
     """Run one service alone, with the settings of the environment, until Ctrl-C."""
     with told_plainly():
+        crash.arm()
         entry = entries.named(name)
         settings = serving.settings_of(entry, {})
         configure(settings.log_level)
@@ -72,6 +73,7 @@ def migrate_all(
 ) -> None:
     """Bring schemas, roles and topics of the servers in the environment to this release."""
     with told_plainly():
+        crash.arm()
         configure("warning")
         database_url, bootstrap = shared("DATABASE_URL"), shared("KAFKA_BOOTSTRAP")
         if not database_url or not bootstrap:

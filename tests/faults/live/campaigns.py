@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tests.faults.live import c1, c2, c3
+from tests.faults.live import c1, c1b, c2, c3, c10
 from tests.faults.live.evidence import gather
 from tests.faults.live.judge import check, report
 from tests.faults.live.place import Place
 from tests.faults.live.policy import Policy, coming_minute
-from tests.faults.live.rig import Needs, Rig
+from tests.faults.live.rig import SERVICES, Needs, Rig
 from tests.faults.live.story import Cast, story
 from tests.faults.plan import Shares
 from tests.faults.rules import Violation
@@ -35,6 +35,9 @@ class Campaign:
     lies: Shares = LIES
     lie_mails: int = 500
     proxies: bool = False
+    services: Mapping[str, int] = field(default_factory=lambda: SERVICES)
+    settings: Callable[[], Mapping[str, str]] = dict  # more variables for every service
+    turns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,16 @@ class Outcome:
 
 CAMPAIGNS = {
     "C1": Campaign("C1", c1.strike, {"kill -9": c1.KILLS}, {"kill -9": 3_000}, lie_mails=1_000),
+    "C1b": Campaign(
+        "C1b",
+        c1b.strike,
+        {c1b.DEED: c1b.DEATHS},
+        {c1b.DEED: 1_000},
+        Cast(tenants=("acme", "bolt"), people=40, assignments=120, feed_s=40),
+        c1b.LIES,
+        services=c1b.SERVICES,
+        settings=c1b.settings,
+    ),
     "C2": Campaign(
         "C2",
         c2.strike,
@@ -74,6 +87,17 @@ CAMPAIGNS = {
         lie_mails=300,
         proxies=True,
     ),
+    "C10": Campaign(
+        "C10",
+        c10.strike,
+        {c10.DEED: c10.RACES, c10.CLOSE_DEED: c10.CLOSE},
+        {c10.DEED: 20_000, c10.CLOSE_DEED: 6_667},
+        Cast(people=40, assignments=0, feed_s=3),
+        Shares(),
+        services={"reminders": 1, "messenger": 1},
+        settings=lambda: c10.SETTINGS,
+        turns=True,
+    ),
 }
 
 
@@ -83,9 +107,11 @@ async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], 
     now = datetime.now(UTC)
     burst = coming_minute(now, BURST_AFTER_S + 20)  # the rig takes some of it to start
     policy = Policy.around(burst)
-    needs = Needs(policy, seed, campaign.proxies, campaign.lies, campaign.lie_mails)
+    services, settings = tuple(campaign.services.items()), tuple(campaign.settings().items())
+    lies = campaign.lies, campaign.lie_mails
+    needs = Needs(policy, seed, campaign.proxies, *lies, services, settings, campaign.turns)
     async with Rig(place, needs, say) as rig:
-        tenants = campaign.cast.tenants
+        rig.tenants = [*campaign.cast.tenants]
         facts = story(seed, campaign.cast, policy, datetime.now(UTC), burst)
         told = asyncio.create_task(rig.feeder.tell(facts))
         try:
@@ -94,8 +120,8 @@ async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], 
         finally:
             told.cancel()
         await rig.all_ready()
-        await rig.quiet(tenants, QUIET_WITHIN_S)
-        evidence = await gather(rig, tenants, time.time())
+        await rig.quiet(rig.tenants, QUIET_WITHIN_S)
+        evidence = await gather(rig, rig.tenants, time.time())
     broken = [*rig.broken, *check(evidence)]
     for deed, number in campaign.planned.items():
         if evidence.blows[deed] < number:

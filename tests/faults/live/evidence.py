@@ -31,6 +31,7 @@ class Accept:
     key: Key
     begun: float  # when the first bytes of its body had reached the server
     tokens: tuple[str, ...]
+    after: float | None = None  # where the server noted it: the first bytes arrived later than that
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Evidence:
     stories: dict[Key, Story] = field(default_factory=dict)
     ledger: dict[str, Counter[str]] = field(default_factory=dict)  # by tenant, states
     stops: dict[str, Stop] = field(default_factory=dict)
+    commits: dict[tuple[str, str], float] = field(default_factory=dict)  # of stops, by tenant and what they end
     cut: set[Key] = field(default_factory=set)  # cut after the body began
     refused: set[Key] = field(default_factory=set)  # refused for good
     delayed: set[Key] = field(default_factory=set)  # refused for now, or its answer cut or slow
@@ -97,6 +99,8 @@ async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
     read_mail(evidence, told, place)
     _read_faults(evidence, place)
     _read_stops(evidence, place)
+    for entry in read(place.note("commits")):
+        evidence.commits[entry["tenant"], entry["about"]] = entry["committed"]
     evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, _lives(place)))
     await _ask(evidence, rig, tenants)
     evidence.leaks = list(leaks(place.spoken))
@@ -115,7 +119,9 @@ def read_mail(evidence: Evidence, told: Told, place: Place) -> None:
         if found is None:
             evidence.stray.append(f"{entry['headers'].get('duly-about')} at {entry['at']:.3f}")
         else:
-            evidence.accepts.append(Accept(found, entry["begun"] or entry["at"], tuple(entry["tokens"])))
+            evidence.accepts.append(
+                Accept(found, entry["begun"] or entry["at"], tuple(entry["tokens"]), entry["after"])
+            )
     for entry in read(place.evidence / "accepts.jsonl.faults"):
         evidence.lies[f"{entry['deed']} {entry['where']}"] += 1
         found = key(entry["to"], entry["headers"]) if entry["headers"] and entry["to"] else None

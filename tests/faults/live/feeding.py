@@ -93,7 +93,7 @@ class Feeder:
             try:
                 async with asyncio.timeout(SEND_WITHIN_S):
                     producer = await self._connected()
-                    sent = [await producer.send(line["topic"], **_record(line)) for line in lines]
+                    sent = [await producer.send(line["topic"], **record(line)) for line in lines]
                     places = await asyncio.gather(*sent)
             except (KafkaError, OSError, TimeoutError):
                 await self._drop()
@@ -132,7 +132,8 @@ class Feeder:
             await let_go(producer.stop())
 
 
-def _record(line: Line) -> dict[str, Any]:
+def record(line: Line) -> dict[str, Any]:
+    """Turn a line of the raw log into what a producer sends."""
     key, value = line["key"], line["value"]
     return {
         "key": None if key is None else key.encode("latin-1"),

@@ -24,6 +24,8 @@ def figures(evidence: Evidence) -> dict[str, Any]:
         for accept in evidence.accepts
         if accept.key in evidence.notices
     )
+    races = [accept for accept in evidence.accepts if (accept.key.tenant, accept.key.assignment) in evidence.commits]
+    lead = sorted(evidence.commits[one.key.tenant, one.key.assignment] - one.begun for one in races)
     return {
         "events_told": evidence.told,
         "notifications": dict(sorted(verdicts.items())),
@@ -36,6 +38,7 @@ def figures(evidence: Evidence) -> dict[str, Any]:
         "delay_s_max": round(delays[-1], 1) if delays else None,
         "fault_seconds": round(fault_seconds(evidence), 1),
         "blows": dict(sorted(evidence.blows.items())),
+        **({"races_sent_first": len(lead), "sent_before_commit_ms_min": round(1_000 * lead[0], 1)} if lead else {}),
         "lies": dict(sorted(evidence.lies.items())),
     }
 

@@ -39,6 +39,10 @@ class Replica(Program):
         """Give an order as a named person would; raises Unanswered."""
         return await asyncio.to_thread(self._ask, "POST", path, json.dumps(order))
 
+    async def upload(self, path: str, content: bytes, **query: str) -> Any:
+        """Send a file and return the answer as the object it is; raises Unanswered."""
+        return json.loads(await asyncio.to_thread(self._ask, "POST", f"{path}?{urlencode(query)}", content))
+
     async def json(self, path: str, **query: str) -> Any:
         """Return an answer as the object it is; raises Unanswered."""
         return json.loads(await self.ask(path, **query))
@@ -64,7 +68,7 @@ class Replica(Program):
             else:
                 return
 
-    def _ask(self, method: str, path: str, body: str | None) -> str:
+    def _ask(self, method: str, path: str, body: str | bytes | None) -> str:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=ASK_WITHIN_S)
         try:
             connection.request(method, path, body)

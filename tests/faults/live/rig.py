@@ -50,6 +50,7 @@ class Needs:
     lie_mails: int = 500  # honest after so many attempts: what is refused for now waits a minute
     services: tuple[tuple[str, int], ...] = tuple(SERVICES.items())
     settings: tuple[tuple[str, str], ...] = ()  # more variables for every service
+    turns: bool = False  # the mail server bounds each arrival from below
 
 
 class Rig:
@@ -65,6 +66,8 @@ class Rig:
         """What a strike itself found to be broken."""
         self.ready: set[str] = set()
         """The names of the replicas that were ready when last asked."""
+        self.tenants: list[str] = []
+        """Whose story is told; a strike may tell of more."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -197,17 +200,21 @@ class Rig:
 
     def migrate(self) -> None:
         """Bring schemas and topics of the servers there are to this release."""
-        settings = {"DULY_DATABASE_URL": self.database_url, "DULY_KAFKA_BOOTSTRAP": self.bootstrap}
-        command = [duly_beside_python(), "migrate"]
-        done = subprocess.run(
-            command, check=False, capture_output=True, cwd=PROJECT, env=environment(settings), timeout=READY_WITHIN_S
-        )
+        done = self.migrated(self.database_url, {})
         if done.returncode != 0:
             raise RuntimeError(f"duly migrate: {done.stderr.decode(errors='replace')[-500:]}")
 
+    def migrated(self, database_url: str, more: dict[str, str]) -> "subprocess.CompletedProcess[bytes]":
+        """Run the command, whatever becomes of it."""
+        settings = {"DULY_DATABASE_URL": database_url, "DULY_KAFKA_BOOTSTRAP": self.bootstrap, **more}
+        command = [duly_beside_python(), "migrate"]
+        return subprocess.run(
+            command, check=False, capture_output=True, cwd=PROJECT, env=environment(settings), timeout=READY_WITHIN_S
+        )
+
     def _start_smtp(self) -> int:
         needs = self.needs
-        more = ("--gentle", "--lie-mails", str(needs.lie_mails))
+        more = ("--gentle", "--lie-mails", str(needs.lie_mails), *(("--turns",) if needs.turns else ()))
         return self._stack.enter_context(smtp_server(self.place.note("accepts"), needs.seed, needs.lies, *more))
 
     def _start_replicas(self, ports: Iterator[int], smtp_port: int) -> None:

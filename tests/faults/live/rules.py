@@ -73,6 +73,15 @@ def i3_after_stop(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("I3 after stop", f"{name(accept.key)}, {late_s:.1f} s after {event} was committed")
 
 
+def i3_to_the_instant(evidence: Evidence) -> Iterator[Violation]:
+    """No body's first byte arrives after the commit of its stop, both by one clock (c10.py says why that is exact)."""
+    for accept in evidence.accepts:
+        committed = evidence.commits.get((accept.key.tenant, accept.key.assignment))
+        if committed is not None and accept.after is not None and accept.after > committed:
+            late_ms = 1_000 * (accept.after - committed)
+            yield Violation("I3 after stop", f"{name(accept.key)}, {late_ms:.1f} ms after the commit of its stop")
+
+
 def i4_on_time(evidence: Evidence) -> Iterator[Violation]:
     """Each body begins at its moment or soon after; fault time and retry pauses are added."""
     faults_s = fault_seconds(evidence)
@@ -128,6 +137,7 @@ RULES = (
     i1_unsettled,
     i2_doubled,
     i3_after_stop,
+    i3_to_the_instant,
     i4_on_time,
     i8_tenants,
     i9_leaks,

@@ -15,7 +15,7 @@ from tests.faults.live.policy import Policy
 ZONES = ("UTC", "Asia/Tokyo", "America/Phoenix", "Africa/Lagos", "Asia/Kolkata", "Etc/UTC")  # none changes its clock
 UTC_ZONES = ("UTC", "Etc/UTC")
 PEOPLE_S = 3.0  # the records of people are told within this time, but for those who come late
-TOPICS = {"people": "duly.people", "training": "duly.training"}
+TOPICS = {"people": "duly.people", "training": "duly.training", "outreach": "duly.outreach"}
 
 
 @dataclass(frozen=True, slots=True)

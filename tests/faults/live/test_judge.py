@@ -47,6 +47,13 @@ def after_stop(evidence: Evidence) -> None:
     evidence.accepts.append(accept(key, committed_by + 10))
 
 
+def after_stop_by_a_millisecond(evidence: Evidence) -> None:
+    """C10: by one clock, and though the server may have read it late."""
+    first = evidence.accepts[0]
+    evidence.commits[first.key.tenant, first.key.assignment] = first.begun - 0.003
+    evidence.accepts[0] = dataclasses.replace(first, after=first.begun - 0.002)
+
+
 def after_stop_from_the_start(evidence: Evidence) -> None:
     key = sent(evidence, "never")
     evidence.accepts.append(accept(key, evidence.notices[key].due_at + 1))
@@ -100,6 +107,7 @@ PLANTED: list[tuple[Callable[[Evidence], None], set[str]]] = [
     (doubled, {"I2 doubled"}),
     (never_due, {"I2 never due"}),
     (after_stop, {"I3 after stop"}),
+    (after_stop_by_a_millisecond, {"I3 after stop"}),
     (after_stop_from_the_start, {"I3 after stop"}),
     (early, {"I4 early"}),
     (late, {"I4 late"}),
@@ -124,6 +132,15 @@ def test_checker_reports_a_planted_fault_by_its_name_and_no_other(
     plant(evidence)
 
     assert found == kinds(evidence)
+
+
+def test_checker_calls_no_send_late_whose_bytes_may_have_arrived_before_the_commit(evidence: Evidence) -> None:
+    """C10: a mail server that was slow to read proves nothing."""
+    first = evidence.accepts[0]
+    evidence.commits[first.key.tenant, first.key.assignment] = first.begun - 0.003
+    evidence.accepts[0] = dataclasses.replace(first, after=first.begun - 0.004)
+
+    assert kinds(evidence) == set()
 
 
 def test_checker_reports_a_canary_in_a_log_a_stall_and_an_unready_replica(evidence: Evidence) -> None:

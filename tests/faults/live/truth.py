@@ -69,6 +69,7 @@ class Told:
 
     people: dict[tuple[str, str], Person] = field(default_factory=lambda: defaultdict(Person))
     assignments: dict[tuple[str, str], Assignment] = field(default_factory=lambda: defaultdict(Assignment))
+    requests: dict[Key, float] = field(default_factory=dict)  # asked of messenger directly, by their moment
 
 
 def fold(raw: Iterable[dict[str, Any]]) -> Told:
@@ -77,11 +78,15 @@ def fold(raw: Iterable[dict[str, Any]]) -> Told:
     for line in raw:
         headers = dict(line["headers"])
         kind = headers.get("ce_type", "").removeprefix("duly.")
-        if line.get("poison") or not kind.startswith(("people.", "training.")):
+        if line.get("poison") or not kind.startswith(("people.", "training.", "outreach.")):
             continue
         data = json.loads(line["value"])
         if kind == "people.recorded.v1":
             _person(told.people[data["tenant_id"], data["person_id"]], data, line["at"])
+            continue
+        if kind == "outreach.requested.v1":
+            asked = Key(data["tenant_id"], data["person_id"], data["about"], data["step"])
+            told.requests[asked] = _instant(data["not_before"]).timestamp()
             continue
         known = told.assignments[data["tenant_id"], data["assignment_id"]]
         if kind == "training.assigned.v1":
@@ -107,7 +112,18 @@ def expected(told: Told, policy: Policy, until: float) -> dict[Key, Notice]:
         if known.given_at is not None
         for notice in _of(tenant, name, known, told.people[tenant, known.person], policy, until)
     )
-    return {notice.key: notice for notice in notices}
+    return {notice.key: notice for notice in (*notices, *_asked(told, until))}
+
+
+def _asked(told: Told, until: float) -> Iterator[Notice]:
+    """Say the same of what was asked of messenger directly; an end that is told at all may have come in time."""
+    for key, moment in told.requests.items():
+        person, ends = told.people[key.tenant, key.person], told.assignments[key.tenant, key.assignment].ends
+        reasons = frozenset(reason for reason, _, _ in ends) | ({"person_departed"} if person.departed else frozenset())
+        if moment <= until:
+            at = max(moment, person.told_at)
+            stops = tuple(event for _, event, _ in ends)
+            yield Notice(key, person.mail, "may" if reasons else "must", at, reasons, stops)
 
 
 def _of(tenant: str, name: str, known: Assignment, person: Person, policy: Policy, until: float) -> Iterator[Notice]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from duly_chassis import outbox
+from duly_chassis import crash, outbox
 from duly_chassis.faults import fingerprint
 from duly_chassis.logs import log
 from duly_chassis.service import Context, Step
@@ -109,6 +109,8 @@ class BounceDoor:
                 tx = Store(connection)
                 taken = await taking.take(mail, self._path.read(recipient), self._context.clock.now(), tx)
                 await outbox.put(connection, self._context.source, tx.outgoing)
+                crash.at("bounce-before-commit")
+            crash.at("bounce-after-commit")
             self._context.metrics.bounces.labels("messenger", taken.kind).inc()
             self._context.committed()
 

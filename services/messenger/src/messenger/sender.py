@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from duly_chassis import outbox, retry
+from duly_chassis import crash, outbox, retry
 from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
@@ -64,6 +64,7 @@ class Sender:
         now = self._context.clock.now()
         number, posting = await self._claim(now)
         if posting:
+            crash.at("send-claimed")
             began_s = time.monotonic()
             answers = await self._delivered([letter for _, letter in posting])
             lasted_s = time.monotonic() - began_s
@@ -139,6 +140,7 @@ class Sender:
             allowed = Counter(row.outreach_id for row in passed)
             # Two tenants may have given the same id to different messages: then both must be allowed, or none is.
             wanted = Counter(letter.outreach_id for letter in letters)
+            crash.at("gate-held")
             yield {outreach_id for outreach_id, number in wanted.items() if allowed[outreach_id] == number}
 
     def _allowed(self, row: Outreach, contact: Contact | None, stops: domain.Stops, now: datetime) -> bool:
@@ -158,9 +160,11 @@ class Sender:
                 effective[:] = await tx.change(changes, now, self.token)
                 outcomes.emit(effective, now, tx)
                 await outbox.put(connection, self._context.source, tx.outgoing)
+                crash.at("settle-before-commit")
 
         effective: list[Change] = []
         await retry.in_place(write, lambda _error: True, self._failed)
+        crash.at("settle-after-commit")
         self._context.traces.record(
             tracing.sent(change, before.outreach.traceparent, CHANNEL, lasted_s)
             for before, change, answer in zip(posted, changes, answers, strict=True)
@@ -204,7 +208,9 @@ class Leases:
                 doubt = InDoubt("sender_lost")
                 changes = [domain.settled(row, doubt, self._rules.doubt_wait, now) for row in lapsed]
                 await tx.change(changes, now)
+                crash.at("lapse-before-commit")
         if lapsed:
+            crash.at("lapse-after-commit")
             LOG.warning("leases_lapsed", rows=len(lapsed))
             self._context.committed()
         return False

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
+from duly_chassis import crash
 from duly_chassis.logs import log
 from messenger.channel import GATE_HELD_S_MAX, Answer, Gate, InDoubt, Letter, Withheld
 from messenger.smtp_answers import Unreachable
@@ -91,6 +92,7 @@ class SmtpChannel:
             if flight.connection is not None:
                 if flight.answer is None:
                     flight.answer = await flight.connection.answer(flight.letter)
+                    crash.at("answer-read")
                 else:
                     flight.connection.abort()
             self._land(flight)
@@ -127,6 +129,7 @@ async def _write_within(ready: Sequence[Flight], gate: Gate) -> str:
                     flight.answer = flight.connection.begin_body(flight.letter)
                     flight.begun = flight.answer is None
             await _drain(ready, asked_at + GATE_HELD_S_MAX)
+            crash.at("body-written")
             return "not_allowed"
     return "gate_void"
 

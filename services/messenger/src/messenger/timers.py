@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from duly_chassis import crash
 from messenger import domain, outcomes
 from messenger.domain import Outreach
 from messenger.ledger import Ledger
@@ -12,3 +13,4 @@ async def park(rows: Sequence[Outreach], now: datetime, tx: Ledger) -> None:
     """Park what stayed in doubt: a mail relay cannot be asked what it accepted, so a person decides."""
     changes = [domain.parked(row) for row in rows]
     outcomes.emit(await tx.change(changes, now), now, tx)
+    crash.at("park-decided")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+from duly_chassis import crash
 from duly_chassis.logs import log
 from duly_chassis.web import Refusal, needed
 from roster import domain, outcomes
@@ -39,6 +40,7 @@ async def import_file(order: Order, now: datetime, tx: Store, rules: Rules) -> d
     plan = await asyncio.to_thread(
         domain.plan, roster, order.read, complete=order.complete, limits=rules.limits, now=now
     )
+    crash.at("import-planned")
     if order.dry_run:
         return outcomes.answer(order, None, "held" if plan.brakes else "dry_run", plan)
     if not plan.brakes:
@@ -69,6 +71,7 @@ async def _apply(order: Order, place: Place, plan: Plan, now: datetime, tx: Stor
         await tx.save(order.tenant_id, run, plan.changes, now)
         await tx.note_changes(order.tenant_id, run, plan.changes, held=False)
         await asyncio.to_thread(outcomes.emit, order.tenant_id, plan.changes, now, tx)
+    crash.at("import-written")
     await tx.taken(order.tenant_id, run, plan.good_rows if order.complete else None, changed=bool(plan.changes))
 
 

@@ -1,0 +1,135 @@
+"""C1b: each process dies at a named point of its work (DULY_CRASH_AT), twice at each, and comes back.
+
+Three services go through their deaths side by side, each from one life straight into the next, which is armed with
+the next point: what a death left behind is always picked up by a life that is going to die itself. The last life of
+each is armed with nothing.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import product
+
+import asyncpg
+
+from tests.faults.live import c1b_deeds
+from tests.faults.live.place import free_ports
+from tests.faults.live.points import PLANS, Plan, chain
+from tests.faults.live.replica import Replica
+from tests.faults.live.rig import Rig
+from tests.faults.live.story import Cast, story
+from tests.faults.plan import Shares
+from tests.faults.rules import Violation
+
+DEED = "kill at a point"
+DEATHS = sum(len(plan.numbers) for plan in PLANS)
+SERVICES = {"reminders": 1, "messenger": 1, "roster": 1}
+VARIABLE = "DULY_CRASH_AT"
+LIES = Shares(cut_before=2, cut_after=2)
+"""Cut answers leave mails in doubt, which is what is parked."""
+REACHED_WITHIN_S = 180.0
+LOOK_S = 0.05
+WAVE = Cast(people=20, assignments=70, feed_s=15)
+"""A story of one more tenant, told again and again under new names for as long as anybody still has to die."""
+LETTERS = "bcdfghjklm"
+
+
+def settings() -> Mapping[str, str]:
+    """Return what this campaign sets besides: a door for bounces, and leases that lapse soon."""
+    return {
+        "DULY_MESSENGER_BOUNCE_DOMAIN": c1b_deeds.BOUNCE_DOMAIN,
+        "DULY_MESSENGER_BOUNCE_KEYS": "for-this-campaign-alone-and-no-other",
+        "DULY_MESSENGER_BOUNCE_PORT": str(next(free_ports(1))),
+        "DULY_MESSENGER_LEASE_S": "3",
+    }
+
+
+@dataclass(slots=True)
+class Left:
+    """How many chains still go on."""
+
+    number: int = len(SERVICES) + 1
+    deeds: list[c1b_deeds.Deeds] = field(default_factory=list)
+
+
+async def strike(rig: Rig) -> None:
+    """Let every process die at each of its points, while the story is told for as long as that takes."""
+    left = Left()
+    more = asyncio.create_task(_more_story(rig, left))
+    try:
+        await asyncio.gather(*(_chain(rig, service, left) for service in SERVICES), _migrations(rig, left))
+    finally:
+        left.number = 0
+    await more
+    await rig.all_ready()
+    for deeds in left.deeds:
+        rig.broken += await deeds.judged()
+
+
+async def _chain(rig: Rig, service: str, left: Left) -> None:
+    """Go through one service's deaths; end with a life that is not armed."""
+    (replica,) = rig.of(service)
+    deeds = c1b_deeds.Deeds(rig, replica)
+    left.deeds.append(deeds)
+    await deeds.prepare()
+    for plan, number in chain(service):
+        rig.ready.discard(replica.name)
+        await replica.end()  # the first life is not armed yet; every other one is dead already
+        replica.settings[VARIABLE] = f"{plan.point}:{number}"
+        replica.start()
+        began = time.monotonic()
+        reached = await _died(replica, deeds, plan)
+        rig.ready.discard(replica.name)
+        rig.say(f"{service}: {plan.point}:{number} after {time.monotonic() - began:.1f} s\n")
+        if not reached:
+            rig.broken.append(Violation("not reached", f"{plan.point}:{number}, exit code {replica.code}"))
+            continue
+        rig.note(DEED, replica.name, point=plan.point, number=number)
+        await deeds.died(plan)
+    await replica.end()
+    del replica.settings[VARIABLE]
+    replica.start()
+    left.number -= 1
+
+
+async def _died(replica: Replica, deeds: c1b_deeds.Deeds, plan: Plan) -> bool:
+    """Lead a life to its point until it has died by SIGKILL, which nobody else sends; tell whether it did."""
+    deadline = time.monotonic() + REACHED_WITHIN_S
+    while replica.alive and time.monotonic() < deadline:
+        await deeds.lead(plan.by)
+        await asyncio.sleep(LOOK_S)
+    return replica.code == -int(signal.SIGKILL)
+
+
+async def _migrations(rig: Rig, left: Left) -> None:
+    """Kill a migration between two schemas of an empty database, then run it again to its end."""
+    for plan, number in chain("migrate"):
+        name = f"crash_{number}"
+        connection = await asyncpg.connect(rig.database_url)
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+        url = rig.database_url.rpartition("/")[0] + f"/{name}"
+        killed = await asyncio.to_thread(rig.migrated, url, {VARIABLE: f"{plan.point}:{number}"})
+        if killed.returncode != -signal.SIGKILL:
+            rig.broken.append(Violation("not reached", f"{plan.point}:{number}, exit code {killed.returncode}"))
+        rig.note(DEED, "migrate-1", point=plan.point, number=number)
+        for _ in range(2):
+            again = await asyncio.to_thread(rig.migrated, url, {})
+            if again.returncode != 0:
+                text = again.stderr.decode(errors="replace")[-200:]
+                rig.broken.append(Violation("migration", f"not ended after {plan.point}:{number}: {text}"))
+    left.number -= 1
+
+
+async def _more_story(rig: Rig, left: Left) -> None:
+    """Tell of further tenants, one after the other, while anybody still has to die."""
+    for one, two in product(LETTERS, LETTERS):
+        if not left.number:
+            return
+        tenant, now = f"wave{one}{two}", datetime.now(UTC)
+        rig.tenants.append(tenant)
+        cast = replace(WAVE, tenants=(tenant,))
+        await rig.feeder.tell(story(rig.needs.seed, cast, rig.needs.policy, now, now))
