@@ -10,12 +10,13 @@ from benchmarks.arms import ArmFailed
 from benchmarks.figures import FULL, QUICK, Figure, Size
 from duly_local.errors import LocalError
 
+# In this order: what waits for reminders comes before what fills its topic with a load for others.
 ON_THE_STACK = {
-    "state": state,
-    "scale": scale,
     "latency": latency,
     "mails": mails,
     "memory": memory,
+    "state": state,
+    "scale": scale,
     "roster": roster,
     "due": due,
 }

@@ -60,7 +60,7 @@ def _worked(
     with ExitStack() as stack:
         arms = {}
         for names in processes:
-            arguments: dict[str, object] = {"settings": settings, "services": names, "mails": len(assignments)}
+            arguments: dict[str, object] = {"settings": settings, "services": names, "mails": [len(assignments)]}
             log = place.log(f"memory-{names[0]}")
             arms[tuple(names)] = stack.enter_context(Arm("benchmarks.memory_duly", arguments, log))
         addresses: dict[str, str] = {}
