@@ -146,6 +146,17 @@ def test_person_hears_once_and_the_story_is_told_over_the_published_ports(house:
     assert [message["state"] for message in story["messenger"]["messages"]] == ["sent"]
 
 
+async def test_page_of_the_mails_tells_the_story_over_its_published_port(house: House) -> None:
+    """It asks the services with the token, by the addresses that the file gives it."""
+    address = f"http://127.0.0.1:{house.ground.compose.containers['inbox'].ports[-1].outer}"
+    listed = json.loads(await http.text(address, "/api/mails?search=fire-ada"))
+    story = await http.text(address, f"/mails/{listed['items'][0]['number']}/story")
+
+    assert [item["about"] for item in listed["items"]] == ["fire-ada"]
+    assert "requested: moment_reached" in story
+    assert "mail sent: accepted" in story
+
+
 def test_image_of_the_command_carries_no_servers_and_says_so(house: House, place: Path) -> None:
     """`duly up` is for a workstation: Java and PostgreSQL are an extra that no image has."""
     ended = house.ground.run(house.ground.compose.containers["duly"], "up", "--state", str(place / "up"))

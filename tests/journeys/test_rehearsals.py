@@ -63,7 +63,7 @@ def test_demo_in_a_terminal_stays_open_with_its_page_and_its_stories_until_enter
     with started(state, "demo", "--state", state, stdin=stdin) as demo:
         assert waiting.until(lambda: "Enter ends it." in demo.out, within_s=ENDS_WITHIN_S), demo.out + demo.err
         page = demo.out.splitlines()[-2].rpartition(" ")[2]
-        listed = json.loads(asyncio.run(http.text(page, "api/mails?search=step:30")))
+        listed = searched(page, "step:30")
         story = asyncio.run(http.text(page, f"mails/{listed['items'][0]['number']}/story"))
         asked = ask(*explained(story), "--json")
         assert demo.process.poll() is None
@@ -75,6 +75,18 @@ def test_demo_in_a_terminal_stays_open_with_its_page_and_its_stories_until_enter
     assert "mail sent: accepted" in story
     assert asked.returncode == 0, asked.stderr
     assert (code, left) == (0, [])
+
+
+def searched(page: str, words: str) -> dict[str, Any]:
+    """Search until every mail was looked through."""
+    found: dict[str, Any] = {}
+
+    def through() -> bool:
+        found.update(json.loads(asyncio.run(http.text(page, f"api/mails?search={words}"))))
+        return not found["reading"]
+
+    assert waiting.until(through, within_s=60)
+    return found
 
 
 def explained(story: str) -> list[str]:

@@ -54,9 +54,10 @@ class Ending:
         self._told = asyncio.Event()
         self._starting = asyncio.current_task()
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, self._tell)
+            asyncio.get_running_loop().add_signal_handler(number, self.tell)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """End, as a signal does."""
         if self._starting is not None and not self._told.is_set():
             self._starting.cancel()
         self._told.set()

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from duly_chassis.logs import configure
 from duly_chassis.loopback import is_loopback
+from duly_chassis.serving import Ending
 from duly_cli import staying
 from duly_cli.rehearsal import oulad
 from duly_cli.rehearsal.play import Play
@@ -90,8 +91,10 @@ async def _show(page: str, stack: Stack, stays: bool, *, aside: bool) -> None:
     terminal = sys.stdin.isatty()
     typer.echo(f"Read them, each with its story: {page}", err=aside)
     typer.echo("Enter ends it." if terminal else "Ctrl-C ends it.", err=aside)
-    with staying.enough_by(enter=terminal) as enough:
-        await staying.watch(stack, enough)
+    ending = Ending()
+    ending.started()
+    with staying.enter_ends(ending) if terminal else nullcontext():
+        await staying.watch(stack, ending)
 
 
 def _loopback(smtp: str | None) -> None:

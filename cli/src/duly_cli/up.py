@@ -16,12 +16,12 @@ from duly_chassis.logs import configure
 from duly_chassis.plain import PlainError
 from duly_chassis.service import Entry
 from duly_chassis.settings import SHARED_PREFIX, ServiceSettings, from_file
+from duly_cli import staying
 from duly_cli.states import BROKER, UpState, noted
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.stack import Endpoints, Stack
 
 READY_S = 90
-CHECK_INTERVAL_S = 1.0
 
 
 def up(state: UpState) -> None:
@@ -149,9 +149,7 @@ async def _run(
                 ending.started()
                 _say(where, found)
                 await _say_held([host for host, _ in running])
-                while not await ending.told(CHECK_INTERVAL_S):
-                    if stack is not None:
-                        stack.check()
+                await staying.watch(stack, ending)
             typer.echo("Stopping.")
     except asyncio.CancelledError:
         typer.echo("Stopped before it was ready.")
