@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tests.faults.live import c1, c2, c3
+from tests.faults.live import c1, c2, c3, c6
 from tests.faults.live.evidence import gather
 from tests.faults.live.judge import check, report
 from tests.faults.live.place import Place
@@ -35,6 +35,8 @@ class Campaign:
     lies: Shares = LIES
     lie_mails: int = 500
     proxies: bool = False
+    module: str = "duly_chassis.run"  # what each replica runs
+    each: Callable[[str], Mapping[str, str]] = lambda _service: {}  # more variables, by service
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,16 @@ CAMPAIGNS = {
         lie_mails=300,
         proxies=True,
     ),
+    "C6": Campaign(
+        "C6",
+        c6.strike,
+        {"malformed": c6.MALFORMED, "killer": c6.KILLERS, "brake released": 2},
+        {"malformed": 5_000, "killer": 200},
+        Cast(people=60, assignments=150, feed_s=45),
+        Shares(),
+        module=c6.MODULE,
+        each=lambda service: {c6.MARK_VARIABLE: c6.mark_of(service)},
+    ),
 }
 
 
@@ -83,7 +95,9 @@ async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], 
     now = datetime.now(UTC)
     burst = coming_minute(now, BURST_AFTER_S + 20)  # the rig takes some of it to start
     policy = Policy.around(burst)
-    needs = Needs(policy, seed, campaign.proxies, campaign.lies, campaign.lie_mails)
+    needs = Needs(
+        policy, seed, campaign.proxies, campaign.lies, campaign.lie_mails, module=campaign.module, each=campaign.each
+    )
     async with Rig(place, needs, say) as rig:
         tenants = campaign.cast.tenants
         facts = story(seed, campaign.cast, policy, datetime.now(UTC), burst)

@@ -1,8 +1,9 @@
-"""One replica of a service: `duly run NAME` as a process of its own, and what it answers over HTTP."""
+"""One replica of a service, started as its image starts it, and what it answers over HTTP."""
 
 import asyncio
 import http.client
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from urllib.parse import urlencode
 
 from tests.faults.live.place import HOST
 from tests.faults.live.programs import POLL_S, Program
-from tests.faults.processes import duly_beside_python
 
 ASK_WITHIN_S = 20
 OK = 200
@@ -23,11 +23,19 @@ class Unanswered(Exception):
 class Replica(Program):
     """One of several processes of a service."""
 
-    def __init__(self, service: str, number: int, port: int, logs: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        service: str,
+        number: int,
+        port: int,
+        logs: Path,
+        settings: Mapping[str, str],
+        module: str = "duly_chassis.run",
+    ) -> None:
         own = f"DULY_{service.upper()}_"
         name = f"{service}-{number}"
         more = {f"{own}HTTP_PORT": str(port), f"{own}INSTANCE_ID": f"live-{name}"}
-        super().__init__(name, [duly_beside_python(), "run", service], logs, {**settings, **more})
+        super().__init__(name, [sys.executable, "-m", module, service], logs, {**settings, **more})
         self.service = service
         self.port = port
 
