@@ -178,6 +178,8 @@ class Consumer:
                 return
 
     def _read(self, record: Raw) -> Any:
+        if self._starts.put_away(record):
+            return Killer(STARTS_ALONE_MAX)
         return self._decoder.decode(record.topic, record.key, record.headers, record.value)
 
     def _end_of(self, place: Partition) -> int | None:

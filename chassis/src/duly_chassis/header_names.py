@@ -27,7 +27,7 @@ def read_any_name() -> None:
 
 
 class Escaping(bytearray):
-    """Bytes whose parts become text in any case: what is not UTF-8 is written as \\xff."""
+    """Bytes whose parts become text in any case: what is not UTF-8 is written as an escape."""
 
     def __getitem__(self, at: Any) -> Any:
         """Return a part that does the same, or one byte."""

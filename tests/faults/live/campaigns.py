@@ -4,16 +4,17 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from tests.faults.live import c1, c2, c3, c6
 from tests.faults.live.evidence import gather
+from tests.faults.live.importing import Importer
 from tests.faults.live.judge import check, report
 from tests.faults.live.place import Place
 from tests.faults.live.policy import Policy, coming_minute
 from tests.faults.live.rig import Needs, Rig
-from tests.faults.live.story import Cast, story
+from tests.faults.live.story import Cast, Fact, story
 from tests.faults.plan import Shares
 from tests.faults.rules import Violation
 
@@ -35,6 +36,7 @@ class Campaign:
     lies: Shares = LIES
     lie_mails: int = 500
     proxies: bool = False
+    by_file: str = ""  # the tenant whose people come by `duly roster import`; one roster runs then
     module: str = "duly_chassis.run"  # what each replica runs
     each: Callable[[str], Mapping[str, str]] = lambda _service: {}  # more variables, by service
 
@@ -50,7 +52,7 @@ class Outcome:
 
 
 CAMPAIGNS = {
-    "C1": Campaign("C1", c1.strike, {"kill -9": c1.KILLS}, {"kill -9": 3_000}, lie_mails=1_000),
+    "C1": Campaign("C1", c1.strike, {"kill -9": c1.KILLS}, {"kill -9": 3_000}, lie_mails=1_000, by_file="crux"),
     "C2": Campaign(
         "C2",
         c2.strike,
@@ -89,6 +91,17 @@ CAMPAIGNS = {
 }
 
 
+async def _tell(rig: Rig, facts: list[Fact], by_file: str) -> None:
+    """Tell the story; one tenant's people come by file."""
+    filed = [fact for fact in facts if fact.data["tenant_id"] == by_file and fact.type.startswith("people.")]
+    by_file_ids = {fact.id for fact in filed}
+    rest = [fact for fact in facts if fact.id not in by_file_ids]
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(rig.feeder.tell(rest))
+        if filed:
+            tasks.create_task(Importer(rig, by_file).tell(filed))
+
+
 async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], object]) -> Outcome:
     """Run one round: start all of it, tell the story while striking, wait for quiet, judge."""
     started = time.monotonic()
@@ -98,10 +111,12 @@ async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], 
     needs = Needs(
         policy, seed, campaign.proxies, campaign.lies, campaign.lie_mails, module=campaign.module, each=campaign.each
     )
+    if campaign.by_file:
+        needs = replace(needs, services=(*needs.services, ("roster", 1)))
     async with Rig(place, needs, say) as rig:
         tenants = campaign.cast.tenants
         facts = story(seed, campaign.cast, policy, datetime.now(UTC), burst)
-        told = asyncio.create_task(rig.feeder.tell(facts))
+        told = asyncio.create_task(_tell(rig, facts, campaign.by_file))
         try:
             await campaign.strike(rig)
             await told

@@ -63,9 +63,14 @@ class Feeder:
             self._raw.say_all(lines)
             await self._publish(lines)
 
+    async def note(self, line: Line) -> None:
+        """Write into the raw log what is told in another way than by a record."""
+        async with self.lock:
+            self._raw.say(**line)
+
     async def tell_all_again(self) -> int:
         """Tell the whole raw log once more, in its order, the lock held; return the number of records."""
-        lines = list(read(self._place.note("raw")))
+        lines = [line for line in read(self._place.note("raw")) if line["topic"] != "roster"]
         chunks: dict[int, list[Line]] = {}
         for line in lines:
             chunks.setdefault(line["chunk"], []).append(line)
