@@ -23,7 +23,7 @@ WITH_HEADERS = 2  # the first format of records that has headers
 
 def read_any_name() -> None:
     """Have every consumer of this process read records whatever their headers are called."""
-    fetcher.MemoryRecords = AnyNameRecords  # type: ignore[assignment,misc]
+    fetcher.MemoryRecords = AnyNameRecords  # type: ignore[attr-defined]
 
 
 class Escaping(bytearray):

@@ -52,7 +52,7 @@ class Outcome:
 
 
 CAMPAIGNS = {
-    "C1": Campaign("C1", c1.strike, {"kill -9": c1.KILLS}, {"kill -9": 3_000}, lie_mails=1_000, by_file="crux"),
+    "C1": Campaign("C1", c1.strike, {"kill -9": c1.KILLS}, {"kill -9": 3_000}, lie_mails=1_000),
     "C2": Campaign(
         "C2",
         c2.strike,

@@ -57,8 +57,13 @@ async def command(rig: Rig, *words: str) -> tuple[int, str]:
     """Run `duly dead-letters`; return its exit code and what it wrote."""
     where = {f"DULY_{one.service.upper()}_ADDRESS": f"http://{HOST}:{one.port}" for one in rig.replicas}
     line = [duly_beside_python(), "dead-letters", *words, "--state", str(rig.place.root / "none")]
-    given: dict[str, Any] = {"cwd": PROJECT, "env": environment(where), "timeout": ENDS_WITHIN_S}
-    done = await asyncio.to_thread(subprocess.run, line, check=False, capture_output=True, **given)
+
+    def run() -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(
+            line, check=False, capture_output=True, cwd=PROJECT, env=environment(where), timeout=ENDS_WITHIN_S
+        )
+
+    done = await asyncio.to_thread(run)
     with (rig.place.logs / "dead-letters.out").open("ab") as kept:  # searched for canaries, like all that is said
         kept.write(done.stdout + done.stderr)
     return done.returncode, done.stdout.decode(errors="replace")
