@@ -57,7 +57,7 @@ def variables(settings: ToySettings, **others: object) -> Mapping[str, str]:
 def life(environment: Mapping[str, str], *words: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the toy once; it does not outlive the block."""
     command = [sys.executable, "-m", "tests.support.toy_process", *words]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=open("/tmp/poison_toy.err", "ab")) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
             yield process
         finally:
