@@ -112,6 +112,26 @@ async def test_record_that_kills_the_process_costs_itself_only(
     assert died == deaths
 
 
+async def test_killer_that_was_put_away_is_not_looked_at_again_when_its_batch_comes_again(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """S-64; RELIABILITY 5.10: a second killer keeps a batch from its acknowledgement, and so brings the first again.
+
+    That one killed again when it was read among the others, and so on without end.
+    """
+    tape = Tape()
+    records = [tape.record(assigned(f"a{n}"), f"e{n}") for n in range(9)]
+    for number in (2, 6):
+        name = f"{KILLER}-{number}"
+        records[number] = tape.record(assigned(name, KILL), name, offset=number)
+    await kafka.publish(toy_settings.kafka_bootstrap, *records)
+    died = await deaths_until_all_happened(variables(toy_settings), outside, 7, DECODER_DIES)
+
+    assert sorted(await outside.happened()) == [f"a{n}" for n in range(9) if n not in {2, 6}]
+    assert await outside.dead_letters() == 2
+    assert died == 7
+
+
 async def test_three_kills_in_a_row_over_an_innocent_record_send_nothing_to_the_dead_letters(
     toy_settings: ToySettings, outside: Outside
 ) -> None:

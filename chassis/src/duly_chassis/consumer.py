@@ -22,6 +22,7 @@ from duly_chassis.dead_letters import Raw
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import label
 from duly_chassis.gaps import Reached
+from duly_chassis.header_names import read_any_name
 from duly_chassis.lane import Lanes
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
@@ -90,6 +91,7 @@ class Consumer:
 
     def subscribe(self, broker: KafkaBroker) -> Any:
         """Declare the subscription; every choice that safety hangs on is written here."""
+        read_any_name()
         subscriber = broker.subscriber(
             *(topic.name for topic in self._service.topics),
             group_id=f"duly-{self._service.name.replace('_', '-')}",
@@ -179,6 +181,8 @@ class Consumer:
                 return
 
     def _read(self, record: Raw) -> Any:
+        if self._starts.put_away(record):
+            return Killer(STARTS_ALONE_MAX)
         return self._decoder.decode(record.topic, record.key, record.headers, record.value)
 
     def _end_of(self, place: Partition) -> int | None:

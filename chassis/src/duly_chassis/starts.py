@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from aiokafka import ConsumerRebalanceListener
 
 from duly_chassis.database import Connection
-from duly_chassis.dead_letters import Raw
+from duly_chassis.dead_letters import KILLS, Raw
 from duly_chassis.offsets import Partition
 
 T = TypeVar("T")
@@ -47,14 +47,19 @@ class Starts(ConsumerRebalanceListener):
         self._in_place = in_place
         self._longest = batch_records_max
         self._known: dict[Partition, Youth | None] = {}
+        self._killers: set[tuple[str, int, int]] = set()
 
     def on_partitions_revoked(self, revoked: Collection[Any]) -> None:  # noqa: ARG002 - the base names it
         """Know nothing any more of partitions that another replica may work on now."""
-        self._known = {}
+        self._known, self._killers = {}, set()
 
     def on_partitions_assigned(self, assigned: Collection[Any]) -> None:  # noqa: ARG002 - the base names it
         """Begin anew with all of them: each is young when its first record comes."""
-        self._known = {}
+        self._known, self._killers = {}, set()
+
+    def put_away(self, record: Raw) -> bool:
+        """Tell whether this is a known killer that only comes again: looking at it would kill once more, and again."""
+        return (record.topic, record.partition, record.offset) in self._killers
 
     async def part(
         self, records: Sequence[Raw], end_of: Callable[[Partition], int | None]
@@ -65,6 +70,7 @@ class Starts(ConsumerRebalanceListener):
         unseen = places - known.keys()
         if unseen:
             suspects = await self._in_place(lambda connection: unfinished(connection, unseen))
+            self._killers |= await self._in_place(lambda connection: killers(connection, unseen))
             for place in unseen:
                 end = end_of(place)
                 known[place] = Youth(self._longest, 2**63 - 1 if end is None else end, suspects.get(place, range(0)))
@@ -126,6 +132,24 @@ async def unfinished(connection: Connection, places: Collection[Partition]) -> d
         [number for _, number in places],
     )
     return {(row["topic"], row["partition"]): range(row["next_offset"], row["until_offset"]) for row in rows}
+
+
+async def killers(connection: Connection, places: Collection[Partition]) -> set[tuple[str, int, int]]:
+    """Return the records of these partitions that were put away unread; Kafka may bring them until it hears of it."""
+    rows = await connection.fetch(
+        """
+        SELECT d.topic, d.partition, d."offset"
+          FROM dead_letters AS d
+          JOIN unnest($1::text[], $2::int[]) AS t (topic, partition)
+            ON d.topic = t.topic AND d.partition = t.partition
+          JOIN consumer_offsets AS o ON o.topic = d.topic AND o.partition = d.partition AND o.epoch = d.epoch
+         WHERE d.reason = $3
+        """,
+        [topic for topic, _ in places],
+        [number for _, number in places],
+        KILLS,
+    )
+    return {(row["topic"], row["partition"], row["offset"]) for row in rows}
 
 
 async def note(connection: Connection, until: Mapping[Partition, int]) -> None:

@@ -12,7 +12,7 @@ from tests.faults.rules import Violation
 
 NOTICED_WITHIN_S = 120
 LOOK_EVERY_S = 0.5
-RELEASE_WITHIN_S = 60
+RELEASE_WITHIN_S = 120
 
 
 async def noticed(rig: Rig, services: Sequence[str], brake: str) -> None:
@@ -29,7 +29,7 @@ async def release_all(rig: Rig, within_s: float = NOTICED_WITHIN_S) -> None:
     deadline = asyncio.get_running_loop().time() + within_s
     while asyncio.get_running_loop().time() < deadline:
         for service in dict.fromkeys(replica.service for replica in rig.replicas):
-            for brake in await _brakes(rig, service):
+            for brake in await held_by(rig, service):
                 rig.note("brake released", service, brake=brake)
                 await asyncio.to_thread(release, rig, service, brake)
         if {replica.name for replica in rig.replicas} <= rig.ready:
@@ -53,13 +53,13 @@ def release(rig: Rig, service: str, brake: str) -> None:
 async def _held(rig: Rig, service: str, brake: str) -> bool:
     deadline = asyncio.get_running_loop().time() + NOTICED_WITHIN_S
     while asyncio.get_running_loop().time() < deadline:
-        if brake in await _brakes(rig, service):
+        if brake in await held_by(rig, service):
             return True
         await asyncio.sleep(LOOK_EVERY_S)
     return False
 
 
-async def _brakes(rig: Rig, service: str) -> list[str]:
+async def held_by(rig: Rig, service: str) -> list[str]:
     """Return what holds a service now; nothing while none of its replicas answers."""
     for replica in rig.of(service):
         try:

@@ -4,16 +4,17 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from tests.faults.live import c1, c1b, c2, c3, c10
+from tests.faults.live import c1, c1b, c2, c3, c6, c10
 from tests.faults.live.evidence import gather
+from tests.faults.live.importing import Importer
 from tests.faults.live.judge import check, report
 from tests.faults.live.place import Place
 from tests.faults.live.policy import Policy, coming_minute
 from tests.faults.live.rig import SERVICES, Needs, Rig
-from tests.faults.live.story import Cast, story
+from tests.faults.live.story import Cast, Fact, story
 from tests.faults.plan import Shares
 from tests.faults.rules import Violation
 
@@ -38,6 +39,9 @@ class Campaign:
     services: Mapping[str, int] = field(default_factory=lambda: SERVICES)
     settings: Callable[[], Mapping[str, str]] = dict  # more variables for every service
     turns: bool = False
+    by_file: str = ""  # the tenant whose people come by `duly roster import`; one roster runs then
+    module: str = "duly_chassis.run"  # what each replica runs
+    each: Callable[[str], Mapping[str, str]] = lambda _service: {}  # more variables, by service
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,32 @@ CAMPAIGNS = {
         settings=lambda: c10.SETTINGS,
         turns=True,
     ),
+    "C6": Campaign(
+        "C6",
+        c6.strike,
+        {"malformed": c6.MALFORMED, "killer": c6.KILLERS, "brake released": 2},
+        {"malformed": 5_000, "killer": 200},
+        Cast(people=60, assignments=150, feed_s=45),
+        Shares(),
+        module=c6.MODULE,
+        each=lambda service: {c6.MARK_VARIABLE: c6.mark_of(service)},
+    ),
 }
+
+
+async def _tell(rig: Rig, facts: list[Fact], by_file: str) -> None:
+    """Tell the story; one tenant's people come by file."""
+    filed = [fact for fact in facts if fact.data["tenant_id"] == by_file and fact.type.startswith("people.")]
+    by_file_ids = {fact.id for fact in filed}
+    rest = [fact for fact in facts if fact.id not in by_file_ids]
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(rig.feeder.tell(rest))
+        if filed:
+            tasks.create_task(Importer(rig, by_file).tell(filed))
+
+
+PROVED = ("C1", "C2", "C3")
+"""Those of which whole rounds have passed, and which every test run repeats; the others are asked for by name."""
 
 
 async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], object]) -> Outcome:
@@ -109,11 +138,23 @@ async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], 
     policy = Policy.around(burst)
     services, settings = tuple(campaign.services.items()), tuple(campaign.settings().items())
     lies = campaign.lies, campaign.lie_mails
-    needs = Needs(policy, seed, campaign.proxies, *lies, services, settings, campaign.turns)
+    needs = Needs(
+        policy,
+        seed,
+        campaign.proxies,
+        *lies,
+        services,
+        settings,
+        campaign.turns,
+        module=campaign.module,
+        each=campaign.each,
+    )
+    if campaign.by_file:
+        needs = replace(needs, services=(*needs.services, ("roster", 1)))
     async with Rig(place, needs, say) as rig:
         rig.tenants = [*campaign.cast.tenants]
         facts = story(seed, campaign.cast, policy, datetime.now(UTC), burst)
-        told = asyncio.create_task(rig.feeder.tell(facts))
+        told = asyncio.create_task(_tell(rig, facts, campaign.by_file))
         try:
             await campaign.strike(rig)
             await told

@@ -1,6 +1,8 @@
 """What a campaign left behind, in the form the rules ask about it: the rig's logs, and what the services answer."""
 
 import asyncio
+import csv
+import io
 import json
 import random
 import re
@@ -87,6 +89,7 @@ class Evidence:
     stalls: list[str] = field(default_factory=list)
     unwell: list[str] = field(default_factory=list)
     told: int = 0
+    held: dict[tuple[str, str], str] = field(default_factory=dict)  # what roster says of whom a held file names
 
 
 async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
@@ -223,6 +226,8 @@ async def _ask(evidence: Evidence, rig: Rig, tenants: Sequence[str]) -> None:
             evidence.ledger[tenant][row["state"]] += row["number"]
         parked = (await messenger.json("/v1/parked", tenant=tenant))["parked"]
         evidence.parked += [Key(tenant, one["person_id"], one["about"], one["step"]) for one in parked]
+    if rig.of("roster"):
+        await _ask_held(evidence, rig)
     accepted = {accept.key for accept in evidence.accepts}
     asked = [key for key in evidence.notices if key not in accepted]
     dice = random.Random(f"sample-{rig.needs.seed}")  # noqa: S311 - repeatable, not secret
@@ -235,6 +240,20 @@ async def _ask(evidence: Evidence, rig: Rig, tenants: Sequence[str]) -> None:
             evidence.stories[key] = await tell(reminders, messenger, key)
 
     await asyncio.gather(*map(one, asked))
+
+
+async def _ask_held(evidence: Evidence, rig: Rig) -> None:
+    """Ask roster about everybody whose work a held file would have ended, unless another file had."""
+    raw = list(read(rig.place.note("raw")))
+    people = fold(raw).people
+    for line in raw:
+        if line["topic"] != "roster" or not line["held"] or "csv" not in line:
+            continue
+        for row in csv.DictReader(io.StringIO(line["csv"])):
+            who = (line["tenant"], row["person_id"])
+            if not people[who].departed:
+                answer = await rig.of("roster")[0].json("/v1/explain", tenant=who[0], person=who[1])
+                evidence.held[who] = answer["record"]["status"] if answer["known"] else "unknown"
 
 
 async def tell(reminders: Replica, messenger: Replica, key: Key) -> Story:

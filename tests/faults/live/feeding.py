@@ -5,7 +5,6 @@ is in another order for nobody. The same event told twice carries the same id.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +31,7 @@ class Feeder:
         self._bootstrap = bootstrap
         self._raw = Diary(place.note("raw"))
         self._acks = Diary(place.note("acks"))
+        self._bad = Diary(place.note("bad"))
         self._place = place
         self._producer: AIOKafkaProducer | None = None
         self._chunk = 0
@@ -56,17 +56,7 @@ class Feeder:
     async def tell_now(self, facts: Sequence[Fact]) -> None:
         """Tell these facts as one chunk."""
         self._chunk += 1
-        lines = [
-            {
-                "chunk": self._chunk,
-                "topic": fact.topic,
-                "key": fact.key,
-                "headers": fact.headers(),
-                "value": json.dumps(fact.data),
-            }
-            for fact in facts
-        ]
-        await self.tell_lines(lines)
+        await self.tell_lines([fact.line(self._chunk) for fact in facts])
 
     async def tell_lines(self, lines: list[Line]) -> None:
         """Tell raw records, of whatever content, as they stand in the raw log; `key` and `value` are Latin-1 text."""
@@ -74,9 +64,14 @@ class Feeder:
             self._raw.say_all(lines)
             await self._publish(lines)
 
+    async def note(self, line: Line) -> None:
+        """Write into the raw log what is told in another way than by a record."""
+        async with self.lock:
+            self._raw.say(**line)
+
     async def tell_all_again(self) -> int:
         """Tell the whole raw log once more, in its order, the lock held; return the number of records."""
-        lines = list(read(self._place.note("raw")))
+        lines = [line for line in read(self._place.note("raw")) if line["topic"] != "roster"]
         chunks: dict[int, list[Line]] = {}
         for line in lines:
             chunks.setdefault(line["chunk"], []).append(line)
@@ -99,6 +94,7 @@ class Feeder:
                 await self._drop()
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:
+                self._note_bad(lines, places)
                 self._acks.say_all(
                     [
                         {
@@ -112,6 +108,19 @@ class Feeder:
                     ]
                 )
                 return
+
+    def _note_bad(self, lines: Sequence[Line], places: Sequence[Any]) -> None:
+        """Write down where each record lies that is malformed or a killer on purpose: so its dead letter is known."""
+        self._bad.say_all(
+            [
+                {
+                    **{name: line[name] for name in ("poison", "reason", "kept")},
+                    "place": f"{at.topic}[{at.partition}] {at.offset}",
+                }
+                for line, at in zip(lines, places, strict=True)
+                if line.get("kept") is not None
+            ]
+        )
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:

@@ -23,11 +23,19 @@ class Unanswered(Exception):
 class Replica(Program):
     """One of several processes of a service."""
 
-    def __init__(self, service: str, number: int, port: int, logs: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        service: str,
+        number: int,
+        port: int,
+        logs: Path,
+        settings: Mapping[str, str],
+        module: str = "duly_chassis.run",
+    ) -> None:
         own = f"DULY_{service.upper()}_"
         name = f"{service}-{number}"
         more = {f"{own}HTTP_PORT": str(port), f"{own}INSTANCE_ID": f"live-{name}"}
-        super().__init__(name, [sys.executable, "-m", "duly_chassis.run", service], logs, {**settings, **more})
+        super().__init__(name, [sys.executable, "-m", module, service], logs, {**settings, **more})
         self.service = service
         self.port = port
 

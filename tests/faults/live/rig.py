@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -51,6 +51,8 @@ class Needs:
     services: tuple[tuple[str, int], ...] = tuple(SERVICES.items())
     settings: tuple[tuple[str, str], ...] = ()  # more variables for every service
     turns: bool = False  # the mail server bounds each arrival from below
+    module: str = "duly_chassis.run"  # what each replica runs
+    each: Callable[[str], Mapping[str, str]] = lambda _service: {}  # more variables, by service
 
 
 class Rig:
@@ -233,7 +235,8 @@ class Rig:
         for service, number in self.needs.services:
             for which in range(1, number + 1):
                 proxied = {"DULY_DATABASE_URL": through} if self.needs.proxies and which == 1 else {}
-                self.replicas.append(Replica(service, which, next(ports), self.place.logs, {**shared, **proxied}))
+                own = {**shared, **proxied, **self.needs.each(service)}
+                self.replicas.append(Replica(service, which, next(ports), self.place.logs, own, self.needs.module))
         for replica in self.replicas:
             replica.start()
             self._stack.push_async_callback(replica.end)

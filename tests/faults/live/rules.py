@@ -98,6 +98,13 @@ def i4_on_time(evidence: Evidence) -> Iterator[Violation]:
             )
 
 
+def i6_held(evidence: Evidence) -> Iterator[Violation]:
+    """Nothing of a held run is in force."""
+    for (tenant, person), status in evidence.held.items():
+        if status == "departed":
+            yield Violation("I6 partly applied", f"{tenant} {person} left by a file that is held")
+
+
 def i8_tenants(evidence: Evidence) -> Iterator[Violation]:
     """Each mail carries its own recipient's name and assignment's title, each answer only its tenant's data."""
     for accept in evidence.accepts:
@@ -139,6 +146,7 @@ RULES = (
     i3_after_stop,
     i3_to_the_instant,
     i4_on_time,
+    i6_held,
     i8_tenants,
     i9_leaks,
     i10_progress,

@@ -4,6 +4,7 @@ People of several tenants with the same ids, what they must learn, what ends it,
 Every name and address holds a canary (CNRY...), every title a token of its tenant and assignment (TRNG...).
 """
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ class Fact:
             ("ce_tenantid", self.data["tenant_id"]),
             ("content-type", "application/json"),
         ]
+
+    def line(self, chunk: int) -> dict[str, Any]:
+        """Write it as a line of the raw log."""
+        value = json.dumps(self.data)
+        return {"chunk": chunk, "topic": self.topic, "key": self.key, "headers": self.headers(), "value": value}
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,11 @@ def claimed(evidence: Evidence) -> None:
     evidence.ledger["acme"]["sent"] += 1
 
 
+def partly_applied(evidence: Evidence) -> None:
+    """One of those a held file names has left, the others are here."""
+    evidence.held = {("acme", "p0001"): "active", ("acme", "p0002"): "departed"}
+
+
 PLANTED: list[tuple[Callable[[Evidence], None], set[str]]] = [
     (lost, {"I1 lost"}),
     (silent_without_reason, {"I1 lost"}),
@@ -113,6 +118,7 @@ PLANTED: list[tuple[Callable[[Evidence], None], set[str]]] = [
     (late, {"I4 late"}),
     (wrong_tenant, {"I8 wrong tenant"}),
     (foreign_answer, {"I8 foreign answer"}),
+    (partly_applied, {"I6 partly applied"}),
 ]
 
 

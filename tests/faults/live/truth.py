@@ -1,5 +1,7 @@
 """What had to happen, recomputed from the raw log alone; shares nothing with Duly."""
 
+import csv
+import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -59,6 +61,7 @@ class Person:
     zone: str = ""
     mail: str = ""
     told_at: float = 0
+    known_by: float = 0  # the same, but for who comes by a file: when its import was answered
     version: int = 0
     departed: bool = False
 
@@ -75,7 +78,11 @@ class Told:
 def fold(raw: Iterable[dict[str, Any]]) -> Told:
     """Read the raw log; what is no event of ours (malformed on purpose) tells nothing."""
     told = Told()
+    files: dict[str, list[Person]] = {}
     for line in raw:
+        if line["topic"] == "roster":
+            _file(told, files, line)
+            continue
         headers = dict(line["headers"])
         kind = headers.get("ce_type", "").removeprefix("duly.")
         if line.get("poison") or not kind.startswith(("people.", "training.", "outreach.")):
@@ -95,6 +102,22 @@ def fold(raw: Iterable[dict[str, Any]]) -> Told:
         elif kind in ENDS:
             known.ends.append((ENDS[kind], headers["ce_id"], line["chunk"]))
     return told
+
+
+def _file(told: Told, files: dict[str, list[Person]], line: dict[str, Any]) -> None:
+    """Read the rows of a file when it is sent first, and who is known once it is answered; a held one tells nothing."""
+    if line["held"]:
+        return
+    if line.get("answered"):
+        for known in files[line["file"]]:
+            known.known_by = known.known_by or line["at"]
+        return
+    known_now = files[line["file"]] = []
+    for row in csv.DictReader(io.StringIO(line["csv"])):
+        known = told.people[line["tenant"], row["person_id"]]
+        more = {"version": known.version + 1, "status": row["status"], "zone": row["time_zone"]}
+        _person(known, {**more, "personal": {"mail": row["mail"]}}, line["at"])
+        known_now.append(known)
 
 
 def _person(known: Person, data: dict[str, Any], at: float) -> None:
@@ -141,11 +164,11 @@ def _of(tenant: str, name: str, known: Assignment, person: Person, policy: Polic
         silent = reasons
         if overtaken or before:
             verdict = "never"
-        elif reasons or place < len(moments) - 1:
+        elif reasons or place < len(moments) - 1 or person.told_at < at <= person.known_by:
             verdict = "may"
         if place < len(moments) - 1:
             silent = silent | OVERTAKEN
-            if person.told_at + ABOUT_S > known.told_at:
+            if max(person.told_at, person.known_by) + ABOUT_S > known.told_at:
                 silent = silent | {"recipient_unknown"}
         yield Notice(Key(tenant, known.person, name, step), person.mail, verdict, max(at, known_at), silent, ends)
 
