@@ -83,9 +83,9 @@ def at(point: str) -> None:
         ARMED.reached(point)
 
 
-def arm(environment: Mapping[str, str] = os.environ) -> None:
+def arm(environment: Mapping[str, str] | None = None) -> None:
     """Arm the point that the variable names, if it is set; raises BadPoint."""
-    told = environment.get(VARIABLE)
+    told = (os.environ if environment is None else environment).get(VARIABLE)
     if not told:
         return
     point, _, number = told.partition(":")
