@@ -5,7 +5,6 @@ MANUAL, the bytes arrive untouched, and this handler never raises (RELIABILITY 3
 """
 
 import asyncio
-import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -27,6 +26,7 @@ from duly_chassis.lane import Lanes
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
 from duly_chassis.offsets import Partition
+from duly_chassis.raw import unread, untouched
 from duly_chassis.recent import Recent, poison_in
 from duly_chassis.service import Service
 from duly_chassis.settings import ServiceSettings
@@ -37,22 +37,6 @@ BRAKE_POLL_S = 1.0
 LANE_RECORDS_MIN = 200  # below this, more commits cost more than lanes side by side win
 LOG = log("consumer")
 T = TypeVar("T")
-
-
-async def untouched(message: KafkaMessage) -> Any:
-    """Decode nothing: with FastStream's default one bad JSON loses its whole batch (measured)."""
-    return message.body
-
-
-async def unread(records: Any, faststream_parser: Any) -> Any:
-    """Show FastStream one empty record of a batch: it would decode every header, and fail for all on a bad one.
-
-    An error before the handler is worse than one in it: the next acknowledgement passes over the batch (measured).
-    """
-    first = dataclasses.replace(records[0], headers=(), value=b"")
-    message = await faststream_parser((first,))
-    message.raw_message = records
-    return message
 
 
 class Stopping(Exception):
