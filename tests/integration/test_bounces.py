@@ -18,7 +18,7 @@ from duly_chassis.routes import Routes
 from duly_chassis.scrape import Scrape
 from duly_chassis.traces import Traces
 from duly_chassis.web import Refusal
-from messenger import answers, bounce_orders, taking
+from messenger import answers, bounce_orders, reading, taking
 from messenger.app import build
 from messenger.bounce_door import BounceDoor
 from messenger.channel import Accepted, Answer, InDoubt
@@ -504,3 +504,19 @@ async def test_delivery_that_is_proved_is_not_sent_again(messengers: Bench, door
     await sender(messengers, box).step()
 
     assert (box.letters, await messengers.column(STATE)) == ([], ["sent delivered 2.0.0"])
+
+
+async def test_contact_is_read_for_a_preview_with_what_a_bounce_told_of_it(messengers: Bench, door: BounceDoor) -> None:
+    """A reader's own statement: it must bring every column that a contact is made of."""
+    address = await sent(messengers)
+    async with messengers.database.reading("acme") as connection:
+        before = await reading.contact(connection, "acme", "p1")
+        stranger = await reading.contact(connection, "acme", "p2")
+    await delivered(door.port, notice(), address)
+    async with messengers.database.reading("acme") as connection:
+        after = await reading.contact(connection, "acme", "p1")
+
+    assert before is not None
+    assert after is not None
+    assert stranger is None
+    assert (before.dead, after.dead) == (False, True)

@@ -128,6 +128,20 @@ async def test_same_bytes_while_a_run_is_held_are_that_run(rosters: Bench) -> No
     assert await rosters.column("SELECT count(*) FROM runs") == [2]
 
 
+async def test_same_bytes_on_a_later_day_are_a_run_of_their_own_when_they_mean_more(rosters: Bench) -> None:
+    """A last day that has passed meanwhile: the answer must not name a run that would do something else."""
+    await send(rosters, file(people(100)), complete="1")
+    last_day = MOMENT.date() + timedelta(days=1)
+    leaving = f"e-50,Person 50,e50@people.example,e-1,2020-01-01,{last_day},"
+    content = file([*people(49), leaving])
+    first = await send(rosters, content, complete="1")
+    rosters.clock.move_to(MOMENT + timedelta(days=3))
+    later = await send(rosters, content, complete="1")
+
+    assert (first["run"], first["counts"]["leaves"]) == (2, 50)
+    assert (later["run"], later["counts"]["leaves"]) == (3, 51)
+
+
 async def test_release_is_refused_as_stale_when_another_run_changed_the_roster(rosters: Bench) -> None:
     await send(rosters, file(people(100)), complete="1")
     await send(rosters, file(people(50)), complete="1")

@@ -117,6 +117,12 @@ def test_next_is_the_next_step_when_all_messages_are_through() -> None:
     assert said == "reminders decides again at 2026-03-29T08:00:00Z"
 
 
+def test_next_says_that_no_step_lies_ahead_when_none_was_ever_decided() -> None:
+    said = next_step(reminders(next_look_at=None, decisions=[]), messenger())
+
+    assert said == "nothing: no step lies ahead of what was told"
+
+
 def test_next_is_nothing_when_every_step_is_decided() -> None:
     assert next_step(reminders(next_look_at=None), messenger()) == "nothing: every step has been decided"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roster import sheet
+from roster import cells, sheet
 from roster.csv_file import FIELD_CHARACTERS_MAX, Dialect, FileRefused
 from roster.record import Sheet
 from tests.support.rosters import file, people
@@ -186,3 +186,29 @@ def test_any_cells_are_taken_or_refused(cells: list[str]) -> None:
     found = read(file([quoted.encode("utf-8", "replace").decode()]))
 
     assert len(found.rows) + min(len(found.refused), 1) == found.rows_total
+
+
+@pytest.mark.parametrize("content", [b",,,\n", b'""\n', b"\n , \n"])
+def test_file_of_blank_cells_is_refused_when_its_delimiter_is_declared(content: bytes) -> None:
+    """A StopIteration out of the reading thread would leave its asker, and every later file, waiting for good."""
+    assert refusal(content, Dialect(delimiter="comma")) == (1, "no_header")
+
+
+def test_wrong_zone_is_guessed_at_no_more_often_than_a_file_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guess takes milliseconds: one for each of 500,000 rows would hold up every tenant's imports for an hour."""
+    guessed: list[str] = []
+
+    def guess(cell: str, _zones: object, n: int) -> list[str]:
+        guessed.append(cell)
+        return ["Europe/Berlin"] * n
+
+    monkeypatch.setattr(cells, "get_close_matches", guess)
+    many = 2 * sheet.FAULTS_KEPT_MAX
+    same = read(b"person_id,time_zone\n" + b"".join(b"e-%d,Berlin\n" % row for row in range(many)))
+    once = len(guessed)
+    each = read(b"person_id,time_zone\n" + b"".join(b"e-%d,Nowhere%d\n" % (row, row) for row in range(many)))
+
+    assert (len(same.refused), once) == (many, 1)
+    assert {finding.text for finding in same.refused} == {"is not a known IANA time zone; is Europe/Berlin meant?"}
+    assert (len(each.refused), len(guessed) - once) == (many, sheet.FAULTS_KEPT_MAX + 1)
+    assert {finding.code for finding in each.refused} == {"zone"}

@@ -61,4 +61,6 @@ def next_step(reminders: dict[str, Any], messenger: dict[str, Any]) -> str:
         return "a parked message waits for a person: duly parked list"
     if reminders["next_look_at"]:
         return f"reminders decides again at {reminders['next_look_at']}"
+    if not reminders.get("decisions", True):
+        return "nothing: no step lies ahead of what was told"
     return "nothing: every step has been decided"

@@ -59,7 +59,10 @@ def opened(content: bytes, dialect: Dialect, known: Callable[[Sequence[str]], bo
     notes = _ends(text)
     name = dialect.delimiter or _delimiter(text, known)
     records = _records(text, DELIMITERS[name], dialect.rows_max)
-    line, header = next(records)
+    # A default, always: a StopIteration that leaves a thread is never told to whoever waits for it.
+    line, header = next(records, (1, []))
+    if not header:
+        raise FileRefused(1, "no_header", "no line holds anything; the first one must name the columns")
     names = tuple(cell.strip() for cell in header)
     _check_header(line, names, dialect.columns_max)
     return CsvFile(names, records, name, notes)

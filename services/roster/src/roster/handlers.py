@@ -46,7 +46,7 @@ async def import_file(order: Order, now: datetime, tx: Store, rules: Rules) -> d
     if not plan.brakes:
         await _apply(order, place, plan, now, tx)
         return outcomes.answer(order, place.next_run, "applied", plan)
-    run = await tx.held_alike(order.tenant_id, order.digest, place.changed_run, complete=order.complete)
+    run = await tx.held_alike(outcomes.run_row(order, place, plan, "held", now, None))
     if run is None:
         run = await _hold(order, place, plan, now, tx, rules.held)
     return outcomes.answer(order, run, "held", plan)

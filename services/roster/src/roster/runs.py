@@ -62,18 +62,19 @@ class Runs(Work):
             now,
         )
 
-    async def held_alike(self, tenant_id: str, digest: str, base_run: int, *, complete: bool) -> int | None:
-        """Return the run that is held for the same bytes already, if one is."""
+    async def held_alike(self, row: RunRow) -> int | None:
+        """Return the run that is held for the same bytes already, if one is that would do as much to as many."""
         found: int | None = await self._connection.fetchval(
             """
             SELECT run FROM runs
-             WHERE tenant_id = $1 AND digest = $2 AND complete = $3 AND base_run = $4 AND state = 'held'
+             WHERE tenant_id = $1 AND digest = $2 AND complete = $3 AND base_run = $4 AND counts = $5 AND state = 'held'
              ORDER BY run LIMIT 1
             """,
-            tenant_id,
-            digest,
-            complete,
-            base_run,
+            row.tenant_id,
+            row.digest,
+            row.complete,
+            row.base_run,
+            row.counts,
         )
         return found
 

@@ -8,6 +8,7 @@ from roster.faults import BadCell
 from roster.record import FIELDS, Finding, Record, Row, Sheet
 
 NAMES_SHOWN_MAX = 10
+FAULTS_KEPT_MAX = 100  # of one column: to guess what somebody meant takes milliseconds, and a file has 500,000 rows
 
 
 def read(content: bytes, dialect: Dialect) -> Sheet:
@@ -46,14 +47,28 @@ class Column:
         field, self._check = cells.COLUMNS[name]
         self.place, self.name, self.field = place, name, FIELDS.index(field)
         self._known: dict[str, object] | None = None if name in cells.EACH_THEIR_OWN else {"": None}
+        self._faults: dict[str, tuple[str, str]] = {}
 
     def value(self, raw: str) -> object:
         """Return what a cell says, None for an empty one; raises BadCell."""
         if self._known is None:
             return self._checked(raw)
+        if raw in self._faults:
+            raise BadCell(*self._faults[raw])
         if raw not in self._known:
-            self._known[raw] = self._checked(raw)
+            try:
+                self._known[raw] = self._checked(raw)
+            except BadCell as bad:
+                self._note(raw, bad)
+                raise
         return self._known[raw]
+
+    def _note(self, raw: str, bad: BadCell) -> None:
+        """Keep a fault that many rows may share; after so many different ones nobody is told what was meant."""
+        if len(self._faults) < FAULTS_KEPT_MAX:
+            self._faults[raw] = bad.code, bad.text
+        else:
+            self._check = cells.UNGUESSED.get(self.name, self._check)
 
     def _checked(self, raw: str) -> object:
         if raw[:1] in {"\t", "\r"}:
