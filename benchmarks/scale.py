@@ -24,22 +24,28 @@ def measure(place: Place, size: Size, say: Callable[[str], None]) -> list[Figure
     """Run one process and two by turns."""
     rates: dict[int, list[float]] = {1: [], 2: []}
     busy: dict[int, list[float]] = {1: [], 2: []}
+    late: dict[int, list[float]] = {1: [], 2: []}  # the last output after the last commit
     for number in range(size.rounds):
         for processes in (1, 2) if number % 2 == 0 else (2, 1):
             events = load(size.scale_events, seed=SEED + number)
-            seconds, cores = _round(place, processes, load(WARMUP * processes, seed=SEED - number - 1), events)
+            seconds, cores, late_s = _round(place, processes, load(WARMUP * processes, seed=SEED - number - 1), events)
             rates[processes].append(size.scale_events / seconds)
             busy[processes].append(cores)
-        told = ", ".join(f"{one} {rates[one][-1]:,.0f}/s ({busy[one][-1]:.1f} cores busy)" for one in rates)
+            late[processes].append(late_s)
+        told = ", ".join(
+            f"{one} {rates[one][-1]:,.0f}/s ({busy[one][-1]:.1f} cores busy, outputs {late[one][-1]:.1f} s later)"
+            for one in rates
+        )
         say(f"scale, round {number + 1} of {size.rounds}: {told}")
     evidence = {f"events_per_second_{one}": values for one, values in rates.items()}
     evidence |= {f"cores_busy_{one}": values for one, values in busy.items()}
+    evidence |= {f"outputs_later_s_{one}": values for one, values in late.items()}
     name = f"two processes / one, on {psutil.cpu_count()} cores in all"
     return [Figure(name, ratio(rates[2], rates[1]), "x", 1.8, 2.0, evidence)]
 
 
-def _round(place: Place, processes: int, warmup: Load, events: Load) -> tuple[float, float]:
-    """Let so many processes share one load that lies ready; returns seconds, and cores busy meanwhile."""
+def _round(place: Place, processes: int, warmup: Load, events: Load) -> tuple[float, float, float]:
+    """Share one load that lies ready; returns seconds to the last commit, cores busy, and seconds on to the outputs."""
     arguments: dict[str, object] = {"settings": place.settings(), "partitions": PARTITIONS // processes}
     with ExitStack() as stack:
         arms = [
@@ -63,7 +69,8 @@ def _round(place: Place, processes: int, warmup: Load, events: Load) -> tuple[fl
         last = _through(arms, facts + len(events.messages), outputs + events.outputs)
     seconds = max(one["at"] for one in last) - min(one["at"] for one in began)
     idle = max(one["idle_s"] for one in last) - min(one["idle_s"] for one in began)
-    return seconds, (psutil.cpu_count() or 1) - idle / seconds
+    late = max(one["last"] for one in last) - max(one["at"] for one in last)
+    return seconds, (psutil.cpu_count() or 1) - idle / seconds, late
 
 
 def _began(arm: Arm) -> dict[str, float]:

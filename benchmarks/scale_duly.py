@@ -45,12 +45,14 @@ async def reporting(host: Host) -> None:
     The relay of one process publishes what the other has left too, so one may have all outputs and few facts.
     """
     told = asyncio.create_task(child.until_told())
-    known, at, idle = (-1, -1), 0.0, 0.0
+    known, at, idle, last = (-1, -1), 0.0, 0.0, 0.0
     while not told.done():
         done = watch.handled(host), watch.published(host)
+        if done[0] != known[0]:
+            at, idle = time.monotonic(), idle_s()
         if done != known:
-            known, at, idle = done, time.monotonic(), idle_s()
-        child.say(facts=done[0], outputs=done[1], at=at, idle_s=idle)
+            known, last = done, time.monotonic()
+        child.say(facts=done[0], outputs=done[1], at=at, idle_s=idle, last=last)
         await asyncio.sleep(SAY_S)
 
 
