@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from faststream.kafka import KafkaMessage
+
 
 async def untouched(message: KafkaMessage) -> Any:
     """Decode nothing: with FastStream's default one bad JSON loses its whole batch (measured)."""
