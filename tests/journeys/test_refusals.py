@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from duly_chassis import entries
 from duly_local import waiting
 from tests.journeys.command import ask, duly, started
 from tests.oracle.folder import generate
@@ -21,8 +22,8 @@ NOWHERE = {
 def test_unknown_service_is_answered_with_those_there_are() -> None:
     ended = ask("run", "nonsense")
 
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "no service is called 'nonsense'; there are: messenger, reminders\n"
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"no service is called 'nonsense'; there are: {', '.join(entries.names())}\n"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_wrong_setting_is_named_and_its_value_is_not(changed: dict[str, str | No
     ("changed", "named"),
     [
         ({"DULY_SMTP_URL": f"http://duly:{CANARY}@127.0.0.1"}, "messenger: the URL must begin with smtp://"),
-        ({"DULY_MESSENGER_MAIL_SENDER": f"{CANARY}@"}, "messenger: address_refused"),
+        ({"DULY_MESSENGER_MAIL_SENDER": f"{CANARY}@"}, "messenger: not_one_plain_address"),
     ],
 )
 def test_setting_that_its_service_refuses_is_told_without_its_value(changed: dict[str, str], named: str) -> None:

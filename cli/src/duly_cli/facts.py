@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from duly_cli.troubles import Usage
+from duly_contracts import topics
 from duly_contracts.catalogue import BY_TYPE
 from duly_contracts.decode import Decoder, Poison
 from duly_contracts.envelope import ENCODER, Record, seal
@@ -17,6 +18,7 @@ from duly_contracts.ids import derived
 from duly_contracts.refusals import explain
 
 SOURCE = "duly/facts"
+TOPICS = tuple(topic.name for topic in topics.ALL)
 FROM_NOW = re.compile(r"([+-]\d{1,4})d")
 LINES_MAX = 100_000
 LINE_BYTES_MAX = 1_000_000
@@ -63,6 +65,8 @@ def raw(lines: Iterator[bytes]) -> Iterator[Record]:
     for number, line in enumerate(lines, 1):
         try:
             found = json.loads(line)
+            if found["topic"] not in TOPICS:
+                raise Usage(f"line {number}: no such topic; there are: {', '.join(TOPICS)}")
             headers = tuple((str(name), str(value).encode()) for name, value in found["headers"].items())
             yield Record(found["topic"], found["key"].encode(), headers, json.dumps(found["data"]).encode())
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError):

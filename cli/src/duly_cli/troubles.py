@@ -9,6 +9,7 @@ import typer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from duly_chassis.entries import UnknownService
 from duly_chassis.plain import PlainError, setting_faults
 from duly_chassis.policy_file import PolicyError
 from duly_chassis.serving import Misset
@@ -33,7 +34,7 @@ def told_plainly() -> Iterator[None]:
         _end(error.lines, USAGE)
     except ValidationError as error:
         _end(setting_faults(error), USAGE)
-    except (Misset, Usage) as error:
+    except (Misset, UnknownService, Usage) as error:
         _end([str(error)], USAGE)
     except HeldByBrake as error:
         _end([str(error)], HELD)

@@ -41,7 +41,7 @@ def test_asyncapi_of_a_service_is_printed_as_json() -> None:
 def test_asyncapi_of_an_unknown_service_names_those_there_are() -> None:
     found = CliRunner().invoke(app, ["asyncapi", "nobody"])
 
-    assert (found.exit_code, "reminders" in found.output) == (1, True)
+    assert (found.exit_code, "reminders" in found.output) == (2, True)
 
 
 def test_generated_pages_are_those_that_the_code_makes() -> None:

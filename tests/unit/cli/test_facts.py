@@ -104,6 +104,8 @@ def test_unchecked_record_needs_only_the_four_parts() -> None:
     assert next(facts.raw(iter([broken]))).value == b'{"any": 1}'
     with pytest.raises(Usage, match="line 1: needs an object with"):
         list(facts.raw(iter([b'{"topic": "duly.training"}'])))
+    with pytest.raises(Usage, match=r"line 1: no such topic; there are: duly\.training, "):
+        list(facts.raw(iter([broken.replace(b'"duly.training"', b'"duly.trainings"')])))
 
 
 def test_fact_is_told_to_nobody_when_nothing_runs(tmp_path: Path) -> None:

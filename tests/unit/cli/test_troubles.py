@@ -49,7 +49,6 @@ def ended(error: Exception, capsys: pytest.CaptureFixture[str]) -> tuple[int, st
         NeverIdle("in plain words"),
         OtherPlay("in plain words"),
         Unanswered("in plain words"),
-        UnknownService("in plain words"),
         Unstarted("in plain words"),
     ],
     ids=lambda error: type(error).__name__,
@@ -60,6 +59,7 @@ def test_known_trouble_is_told_in_its_own_words(error: Exception, capsys: pytest
 
 def test_wrong_usage_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(Usage("give this instead"), capsys) == (2, "give this instead\n")
+    assert ended(UnknownService("no service is called so"), capsys) == (2, "no service is called so\n")
 
 
 def test_what_a_brake_holds_ends_with_three(capsys: pytest.CaptureFixture[str]) -> None:
