@@ -91,6 +91,8 @@ class Reader:
 
     def start(self, commands: Sequence[str]) -> None:
         """Start what keeps running, and wait until it says that it does."""
+        if self.running is not None:
+            self.running.wait(timeout=READY_WITHIN_S)  # the page has ended it
         out = self._folder / "up.out"
         with out.open("wb") as stream:
             self.running = subprocess.Popen(
