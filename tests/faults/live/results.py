@@ -105,7 +105,7 @@ doubled, nothing sent after its stop, no tenant's data with another, no name in 
 
 """
 FOOT = """
-Written by `tests/faults/live/results.py`; `make faults` runs one round of each. How a campaign strikes stands in
+Written by `tests/faults/live/results.py`; `make faults` runs a round of C1, C2 and C3. How one strikes stands in
 `tests/faults/live/c1.py` and its neighbours, what is judged in `tests/faults/live/rules.py`.
 
 """
