@@ -52,7 +52,9 @@ class Faults:
             flow.response = http.Response.make(rule.get("status", 200), rule.get("body", ""), headers)
 
     def _rule(self, path: str) -> dict[str, Any] | None:
-        rules: list[dict[str, Any]] = [json.loads(line) for line in self._control.read_text(encoding="utf-8").splitlines()]
+        rules: list[dict[str, Any]] = [
+            json.loads(line) for line in self._control.read_text(encoding="utf-8").splitlines()
+        ]
         for number, rule in enumerate(rules):
             if rule["path"] in path and self._used.get(number, 0) < rule["times"]:
                 self._used[number] = self._used.get(number, 0) + 1
