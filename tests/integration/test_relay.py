@@ -59,6 +59,17 @@ async def test_full_batch_asks_for_another_round(toys: Bench) -> None:
         assert [await relaying.step(), await relaying.step()] == [True, False]
 
 
+async def test_relay_that_may_not_publish_wakes_the_one_that_may(toys: Bench) -> None:
+    """B-52: what one replica committed does not wait for the tick of the other, which holds the lock."""
+    async with relay(toys) as first, relay(toys) as second:
+        context = toys.context()
+        await first.started(context)()
+        assert not await context.wake.wait(0)
+        await told(toys, 1)
+        await second.step()
+        assert await context.wake.wait(5)
+
+
 async def test_second_relay_waits_until_the_connection_of_the_first_dies(toys: Bench) -> None:
     """RELIABILITY 5.14: two relays at once would break the order; the lock is the session's."""
     async with relay(toys) as first, relay(toys) as second:

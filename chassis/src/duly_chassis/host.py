@@ -122,7 +122,7 @@ class Host:
         own = (
             Loop("epochs", lambda _context: self._verify_epoch, EPOCH_INTERVAL_S, woken=False),
             Loop("purge", lambda _context: self._purge, purge.INTERVAL_S, woken=False),
-            Loop("relay", lambda _context: self._relay.step, settings.tick_interval_s, self._relay.close),
+            Loop("relay", self._relay.started, settings.tick_interval_s, self._relay.close),
         )
         return [self._supervise(loop) for loop in (*timers, *service.loops, *own)]
 

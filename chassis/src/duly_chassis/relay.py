@@ -11,7 +11,9 @@ from duly_chassis import crash, outbox
 from duly_chassis.database import Connection, Database
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
+from duly_chassis.service import Context, Step
 from duly_chassis.settings import ServiceSettings
+from duly_chassis.wake import Wake
 
 SEND_DEADLINE_S = 30
 STOP_DEADLINE_S = 3
@@ -28,6 +30,12 @@ class Relay:
         self._lock = zlib.crc32(f"duly-relay-{settings.service}".encode())
         self._holding: Connection | None = None
         self._producer: AIOKafkaProducer | None = None
+        self._wake = Wake()
+
+    def started(self, context: Context) -> Step:
+        """Return the loop's step, woken by other replicas too: this one may publish what they have committed."""
+        self._wake = context.wake
+        return self.step
 
     async def step(self) -> bool:
         """Publish one batch; True when the outbox may hold more."""
@@ -70,10 +78,16 @@ class Relay:
             raise
         if locked:  # a mark that a crash of the database takes back is an event published twice: one fact
             await connection.execute("SET synchronous_commit = off")
+            await connection.add_listener(f"duly_relay_{self._settings.service}", self._nudged)
         else:
             self._holding = None
+            # Who relays may sleep until its next tick, while what this replica has just committed waits.
+            await connection.execute("SELECT pg_notify($1, '')", f"duly_relay_{self._settings.service}")
             await self._database.workers.release(connection)
         return connection if locked else None
+
+    def _nudged(self, *_notification: object) -> None:
+        self._wake.set()
 
     def _let_go(self) -> None:
         """Close the connection rather than return it: a session's lock must not live on in the pool."""
