@@ -44,13 +44,17 @@ def figures(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def report(evidence: Evidence, violations: Sequence[Violation]) -> str:
-    """Say it for people: figures first, then each kind of violation with its first cases."""
-    lines = [f"{name}: {value}" for name, value in figures(evidence).items()]
-    kinds = Counter(violation.kind for violation in violations)
-    lines.append("violations: " + (json.dumps(kinds) if kinds else "none"))
+def report(evidence: Evidence, broken: Sequence[Violation]) -> str:
+    """Say it for people: figures first, then what was broken."""
+    return "".join(f"{name}: {value}\n" for name, value in figures(evidence).items()) + violations(broken)
+
+
+def violations(broken: Sequence[Violation]) -> str:
+    """Say what was broken: each kind of violation with its first cases."""
+    kinds = Counter(violation.kind for violation in broken)
+    lines = ["violations: " + (json.dumps(kinds) if kinds else "none")]
     for kind, times in kinds.items():
-        cases = [violation.what for violation in violations if violation.kind == kind]
+        cases = [violation.what for violation in broken if violation.kind == kind]
         lines += [f"  {kind}: {what}" for what in cases[:SHOWN_PER_KIND_MAX]]
         if times > SHOWN_PER_KIND_MAX:
             lines.append(f"  {kind}: and {times - SHOWN_PER_KIND_MAX} more")
@@ -78,9 +82,9 @@ def main() -> int:
     outcome = json.loads(given.outcome.read_text(encoding="utf-8")) if given.outcome else {"parked": []}
     faults = given.faults or given.log.with_name(given.log.name + ".faults")
     evidence = gather(given.folder, given.log, faults, outcome, given.kills, given.until)
-    violations = check(evidence)
-    sys.stdout.write(report(evidence, violations))
-    return 1 if violations else 0
+    broken = check(evidence)
+    sys.stdout.write(report(evidence, broken))
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ class Campaign:
     shares: Shares = SHARES
     duly: Sequence[str] = ()
     seconds_max: float = 1_800
+    channel: str = "mail"
 
     @property
     def data(self) -> Path:
@@ -118,7 +119,7 @@ def replay_to_the_end(under_way: Run, say: Callable[[str], object]) -> dict[str,
 def _command(under_way: Run) -> list[str]:
     campaign = under_way.campaign
     duly = campaign.duly or (duly_beside_python(),)
-    return replay_command(duly, campaign.data.resolve(), under_way.port, campaign.state.resolve())
+    return replay_command(duly, campaign.data.resolve(), under_way.port, campaign.state.resolve(), campaign.channel)
 
 
 def _killed_at(moment: Moment | None, under_way: Run, replay: subprocess.Popen[bytes]) -> bool:

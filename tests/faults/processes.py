@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from tests.faults.plan import Shares
+from tests.faults.vendors import lies as vendors
 
 PROJECT = Path(__file__).resolve().parents[2]
 MARK = "FAULT_CAMPAIGN_MARK"
@@ -26,10 +27,14 @@ def duly_beside_python() -> str:
     return str(Path(sys.executable).with_name("duly"))
 
 
-def replay_command(duly: Sequence[str], folder: Path, smtp_port: int, state: Path) -> list[str]:
+def replay_command(duly: Sequence[str], folder: Path, port: int, state: Path, channel: str = "mail") -> list[str]:
     """Write the command line of a replay that can be continued."""
-    smtp = f"smtp://127.0.0.1:{smtp_port}"
-    return [*duly, "replay", "oulad", str(folder), "--smtp", smtp, "--state", str(state), "--json"]
+    to = {
+        "mail": ("--smtp", f"smtp://127.0.0.1:{port}"),
+        "slack": ("--channel", "slack", "--slack", f"http://127.0.0.1:{port}"),
+        "sms": ("--channel", "sms", "--twilio", f"http://127.0.0.1:{port}"),
+    }
+    return [*duly, "replay", "oulad", str(folder), *to[channel], "--state", str(state), "--json"]
 
 
 def start_replay(command: Sequence[str], out: Path, err: Path, mark: str = "") -> subprocess.Popen[bytes]:
@@ -55,6 +60,23 @@ def smtp_server(log: Path, seed: int = 1, shares: Shares | None = None, *more: s
     command += ["--refuse-percent", str(lies.refuse)]
     command += ["--cut-before-percent", str(lies.cut_before), "--cut-after-percent", str(lies.cut_after)]
     command += ["--refuse-good-percent", str(lies.refuse_good), "--drip-percent", str(lies.drip), *more]
+    with _serving(command) as port:
+        yield port
+
+
+@contextmanager
+def vendor_server(channel: str, log: Path, seed: int, shares: vendors.Shares) -> Iterator[int]:
+    """Run a lying Slack or Twilio beside the test and give its port."""
+    vendor = {"slack": "slack", "sms": "twilio"}[channel]
+    command = [sys.executable, "-m", "tests.faults.vendors", vendor, "--log", str(log), "--seed", str(seed)]
+    command += ["--limit-percent", str(shares.limit), "--error-percent", str(shares.error)]
+    command += ["--cut-percent", str(shares.cut), "--asking-percent", str(shares.asking)]
+    with _serving(command) as port:
+        yield port
+
+
+@contextmanager
+def _serving(command: Sequence[str]) -> Iterator[int]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) as server:
         assert server.stdout is not None
         try:

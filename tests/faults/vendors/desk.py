@@ -1,0 +1,63 @@
+"""What both lying providers do with a message: lie, accept, remember, and say what was accepted."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.faults.logs import Log, SyncedLog
+from tests.faults.vendors.http import Cut, Reply
+from tests.faults.vendors.lies import ACCEPTS, Lie, Lies
+
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(slots=True)
+class Desk:
+    """The memory of a provider; what it accepted is on the disk before anybody hears of it."""
+
+    lies: Lies
+    accepts: SyncedLog
+    faults: Log
+    held: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    async def take(self, name: str, entry: dict[str, Any], place: str, honest: Callable[[], str]) -> Reply:
+        """Take one message, or lie about it; `honest` writes the answer. Raises Cut."""
+        lie = self.lies.about(name)
+        if lie is not None:
+            self.note(lie, name)
+        if lie is None or lie in ACCEPTS:
+            await self._accept(entry)
+            self.held.setdefault(place, []).append(entry)
+        if lie in {Lie.CUT_BEFORE, Lie.CUT_AFTER}:
+            raise Cut
+        if lie is not None:
+            return self.refusal(lie, name)
+        return Reply(honest())
+
+    async def ask(self, recipient: str, question: str, honest: Callable[[], str]) -> Reply:
+        """Answer a question that changes nothing, or lie. Raises Cut."""
+        lie = self.lies.asked(recipient, question)
+        if lie is not None:
+            self.note(lie, question)
+        if lie is Lie.CUT_BEFORE:
+            raise Cut
+        if lie is not None:
+            return self.refusal(lie, question)
+        return Reply(honest())
+
+    def refusal(self, lie: Lie, about: str) -> Reply:
+        """Write a 429 or a 500; the body of neither says anything."""
+        if lie is Lie.LIMIT:
+            return Reply('{"ok":false,"error":"ratelimited","code":20429}', 429, JSON | self.lies.retry_after(about))
+        return Reply("<html>Internal Server Error</html>", 500, {"Content-Type": "text/html"})
+
+    def note(self, lie: Lie, about: str) -> None:
+        """Log the lie before it is told."""
+        self.faults.add({"at": time.time(), "deed": lie.value, "about": about})
+
+    async def _accept(self, entry: dict[str, Any]) -> None:
+        safe = asyncio.Event()
+        self.accepts.add_then(entry, safe.set)
+        await safe.wait()
