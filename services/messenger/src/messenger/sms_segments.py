@@ -1,8 +1,9 @@
 """How many segments a text takes on the air: GSM-7 where every character is in it, UCS-2 otherwise.
 
-The table is the default alphabet and its extension of 3GPP TS 23.038, 6.2.1; the sizes are those of TS 23.040, 9.2.3.24:
-140 octets a segment, of which a text in several parts gives six to the header that joins them.
+The table is the default alphabet and its extension of 3GPP TS 23.038, 6.2.1; the sizes are those of TS 23.040,
+9.2.3.24: 140 octets a segment, of which a text in several parts gives six to the header that joins them.
 """
+# ruff: noqa: RUF001 - characters that look like others are what this file is about
 
 import unicodedata
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ SAME_IN_GSM7 = str.maketrans(
     {
         **dict.fromkeys("“”„‟«»″", '"'),
         **dict.fromkeys("‘’‚‛′", "'"),
-        **dict.fromkeys("‐‑‒–—−", "-"),  # noqa: RUF001 - hyphens and dashes that look alike are the point
-        **dict.fromkeys("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " "),
+        **dict.fromkeys("‐‑‒–—−", "-"),
+        **dict.fromkeys(
+            "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " "
+        ),
         **dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", ""),
         "…": "...",
         "\t": " ",
