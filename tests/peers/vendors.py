@@ -95,7 +95,7 @@ def _seed() -> Mapping[str, Any]:
         "twilio": {
             "account": {"sid": TWILIO_SID, "auth_token": TWILIO_TOKEN},
             "phone_numbers": [{"phone_number": TWILIO_NUMBER}],
-            "messaging_services": [{"sid": TWILIO_SERVICE, "friendly_name": "Duly"}],
+            "messaging_services": [{"sid": TWILIO_SERVICE, "friendly_name": "Duly", "phone_numbers": [TWILIO_NUMBER]}],
         },
     }
 
