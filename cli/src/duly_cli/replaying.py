@@ -24,6 +24,7 @@ from duly_cli.rehearsal import oulad
 from duly_cli.rehearsal.play import Play
 from duly_cli.rehearsal.sample import sample
 from duly_cli.rehearsal.summary import Summary
+from duly_cli.rehearsal.ways import By, Way
 from duly_cli.states import default_state
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.stack import Stack
@@ -33,6 +34,13 @@ replay = typer.Typer(help="Play recorded learners on a driven clock.", no_args_i
 Smtp = Annotated[
     str | None,
     typer.Option("--smtp", help="Send to this server (smtp://127.0.0.1:PORT) instead of a local inbox."),
+]
+Channel = Annotated[By, typer.Option("--channel", help="Send by this channel instead of by mail.")]
+Slack = Annotated[
+    str | None, typer.Option("--slack", help="With --channel slack: its API on this machine (http://127.0.0.1:PORT).")
+]
+Twilio = Annotated[
+    str | None, typer.Option("--twilio", help="With --channel sms: its API on this machine (http://127.0.0.1:PORT).")
 ]
 State = Annotated[
     Path | None,
@@ -55,19 +63,22 @@ Ended = Callable[[Summary, Stack], Awaitable[None]]
 @replay.command("oulad")
 def replay_oulad(
     folder: Annotated[Path, typer.Argument(help="A folder in the form of the OULAD data set.")],
+    channel: Channel = By.MAIL,
     smtp: Smtp = None,
+    slack: Slack = None,
+    twilio: Twilio = None,
     state: State = None,
     until: Until = None,
     as_json: AsJson = False,
 ) -> None:
     """Send the reminders that these learners would have got, each at its moment of the driven clock."""
     with told_plainly():
-        _loopback(smtp)
+        way = _way(channel, smtp, slack, twilio)
 
         async def ended(summary: Summary, _stack: Stack) -> None:
             _print(summary, as_json, kept=state is not None)
 
-        _run(oulad.read(folder), smtp, state, until, ended)
+        _run(oulad.read(folder), way, state, until, ended)
 
 
 def demo(state: State = None, as_json: AsJson = False, stay: Stay = None) -> None:
@@ -79,7 +90,7 @@ def demo(state: State = None, as_json: AsJson = False, stay: Stay = None) -> Non
             _print(summary, as_json, kept=True)
             await _show(summary.page, stack, stays, aside=as_json)
 
-        _run(sample(), None, state or default_state("demo"), None, ended)
+        _run(sample(), Way(), state or default_state("demo"), None, ended)
 
 
 async def _show(page: str, stack: Stack, stays: bool, *, aside: bool) -> None:
@@ -97,19 +108,29 @@ async def _show(page: str, stack: Stack, stays: bool, *, aside: bool) -> None:
         await staying.watch(stack, ending)
 
 
-def _loopback(smtp: str | None) -> None:
-    """Refuse any server that is not this machine: a replay must never reach real people."""
-    if smtp is None:
-        return
+def _way(channel: By, smtp: str | None, slack: str | None, twilio: str | None) -> Way:
+    """Choose the way; raises Usage for a server that is not asked, is missing, or is not this machine."""
+    given = {By.MAIL: ("--smtp", smtp), By.SLACK: ("--slack", slack), By.SMS: ("--twilio", twilio)}
+    for by, (option, url) in given.items():
+        if by is not channel and url is not None:
+            raise Usage(f"{option} goes with --channel {by.value}, and this replay sends by {channel.value}")
+    option, url = given[channel]
+    scheme = "smtp" if channel is By.MAIL else "http"
+    if (url is None and channel is not By.MAIL) or (url is not None and not _on_this_machine(url)):
+        # A replay must never reach real people.
+        raise Usage(f"a replay talks to loopback addresses only: give {option} {scheme}://127.0.0.1:PORT")
+    return Way(channel, url)
+
+
+def _on_this_machine(url: str) -> bool:
     try:
-        host = urlsplit(smtp).hostname
+        host = urlsplit(url).hostname
     except ValueError:
-        host = None
-    if host is None or not is_loopback(host):
-        raise Usage("a replay talks to loopback addresses only: give --smtp smtp://127.0.0.1:PORT")
+        return False
+    return host is not None and is_loopback(host)
 
 
-def _run(play: Play, smtp: str | None, state: Path | None, until: datetime | None, ended: Ended) -> None:
+def _run(play: Play, way: Way, state: Path | None, until: datetime | None, ended: Ended) -> None:
     configure("error")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tries again by itself; what cannot go on is told
     end = until.replace(tzinfo=UTC) if until else None
@@ -124,7 +145,7 @@ def _run(play: Play, smtp: str | None, state: Path | None, until: datetime | Non
             progress.stop()  # what follows is no progress
             await ended(summary, stack)
 
-        session.run(session.Rehearsal(play, folder, smtp, end, say, told, end_of_play))
+        session.run(session.Rehearsal(play, folder, way, end, say, told, end_of_play))
 
 
 @contextmanager

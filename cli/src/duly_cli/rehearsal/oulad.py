@@ -91,9 +91,18 @@ def _person(row: Registration, tables: Tables) -> PlayedFact:
         locale="en-IE" if irish else "en-GB",
         manager_id=f"tutor-{row.presentation.module}-{'-'.join(region.lower().split())}",
         location=region,
-        personal=PersonalData(name=f"Learner {row.student}", mail=f"learner{row.student}@learners.example"),
+        personal=PersonalData(
+            name=f"Learner {row.student}",
+            mail=f"learner{row.student}@learners.example",
+            mobile=_mobile(row.student),
+        ),
     )
     return _fact(person, "person", row.student)
+
+
+def _mobile(student: str) -> str | None:
+    """Make up a number of the United Kingdom's mobile range; none for a learner who is not known by up to 8 digits."""
+    return f"+4474{student:0>8}" if student.isascii() and student.isdigit() and len(student) <= 8 else None  # noqa: PLR2004
 
 
 def _assignment(row: Registration, assessment: Assessment, work: Work) -> Iterator[PlayedFact]:

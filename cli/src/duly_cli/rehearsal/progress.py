@@ -57,9 +57,9 @@ class Progress:
         self._connection.terminate()
 
 
-def fingerprint(play: Play) -> str:
-    """Name a play by all that is in it, so that a state is never continued with other facts."""
-    digest = blake2b(repr(play.policy).encode(), digest_size=16)
+def fingerprint(play: Play, way: str) -> str:
+    """Name a play by all that is in it and by its channel, so that a state is never continued with others."""
+    digest = blake2b(f"{way} {play.policy!r}".encode(), digest_size=16)
     for fact in play.facts:
         digest.update(f"{fact.instant.isoformat()}{fact.source}{fact.event_id}".encode())
         digest.update(ENCODER.encode(fact.event))

@@ -20,6 +20,7 @@ from duly_cli.rehearsal.idle import Idle
 from duly_cli.rehearsal.play import Play
 from duly_cli.rehearsal.progress import Progress, fingerprint
 from duly_cli.rehearsal.summary import Summary, summarise
+from duly_cli.rehearsal.ways import Way
 from duly_cli.states import noted
 from duly_local.stack import Endpoints, Stack
 
@@ -33,8 +34,8 @@ class Rehearsal:
 
     play: Play
     state: Path
-    smtp_url: str | None
-    """Where the mails go; None: to a local inbox in the state folder."""
+    way: Way
+    """Where the messages go, and by which channel."""
     until: datetime | None
     say: Callable[[str], None]
     told: Callable[[datetime, int], None]
@@ -44,7 +45,7 @@ class Rehearsal:
 
 def run(rehearsal: Rehearsal) -> Summary:
     """Play it; raises LocalError, MigrationError, OtherPlay, Unstarted or NeverIdle, each in plain words."""
-    stack = Stack(rehearsal.state, inbox=rehearsal.smtp_url is None, say=rehearsal.say)
+    stack = Stack(rehearsal.state, inbox=rehearsal.way.inbox, say=rehearsal.say)
     with stack as endpoints:
         rehearsal.say("Schemas and topics.")
         migrate.schemas(endpoints.database_url, entries.every(), lambda _text: None)
@@ -54,7 +55,7 @@ def run(rehearsal: Rehearsal) -> Summary:
 async def _play(rehearsal: Rehearsal, stack: Stack, endpoints: Endpoints) -> Summary:
     await migrate.create_topics(endpoints.kafka_bootstrap, lambda _text: None)
     progress = Progress(endpoints.database_url)
-    reached, spent_s = await progress.open(fingerprint(rehearsal.play))
+    reached, spent_s = await progress.open(fingerprint(rehearsal.play, rehearsal.way.name))
     try:
         clock = DrivenClock((reached or rehearsal.play.facts[0].instant) - ONE_TICK)
         wired = [(entry, settings(entry, rehearsal, endpoints)) for entry in entries.every()]
@@ -118,7 +119,7 @@ def settings(entry: Entry, rehearsal: Rehearsal, endpoints: Endpoints) -> Servic
     own: dict[str, dict[str, Any]] = {
         "reminders": {"policy_file": policy_file(rehearsal)},
         "messenger": {
-            "smtp_url": rehearsal.smtp_url or endpoints.smtp_url,
+            **rehearsal.way.settings(rehearsal.state, endpoints),
             "loopback_only": True,
             "bounce_domain": None,  # a replay's mails come back to nobody, whatever the environment says
             "bounce_port": None,
