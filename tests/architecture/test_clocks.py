@@ -15,6 +15,7 @@ MAY_ASK = {
     "duly_chassis.clock.SystemClock.now": "the business clock itself",
     "duly_chassis.traces.now_ns": "machine clock: when spans began and ended",
     "duly_chassis.purge.step.once": "machine clock: how long storage is kept, no promise to anybody",
+    "duly_local.lies.wall": "the clock of a provider's stand-in, as far from ours as the provider's",
 }
 
 
