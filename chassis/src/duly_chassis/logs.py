@@ -16,7 +16,10 @@ PHONE = re.compile(r"\+\d{7,15}\b")
 PASSWORD_IN_URL = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
 SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|api_key", re.IGNORECASE)
 GONE = "[redacted]"
-QUIET = ("aiokafka", "faststream", "alembic", "asyncio", "uvicorn", "mail.log", "aiosmtplib", "aiohttp", "slack_sdk")
+QUIET = (
+    *("aiokafka", "faststream", "alembic", "asyncio", "uvicorn"),
+    *("mail.log", "aiosmtplib", "aiohttp", "slack_sdk", "twilio"),
+)
 
 
 def redacted(value: object) -> object:

@@ -14,7 +14,7 @@ from tests.unit.messenger.test_mail import Texts, a_request, part
 
 ACCENTS = str.maketrans("aceinouyAEIOUSTdlgrhkwmpbfvst", "àçéîñöûýÅÉÎÖÛŠŤðļĝŕĥķŵɱþƀƒṽšţ")
 PSEUDO = "en-AU"  # any locale with English rules that has no words of its own
-JINJA = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})")
+JINJA = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|STOP)")  # STOP is the same word in every language
 LINK = "https://0.1/2"  # in no letters: what is left in plain letters was not said by the words
 ANYBODY = Recipient(mail="0@1.example", name="0 1", zone="UTC", locale=PSEUDO)
 WIDEST_PX = 600

@@ -39,7 +39,7 @@ async def child_fixture(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ChildR
     """Give a child the time that a second of processor time takes on a busy machine."""
     monkeypatch.setattr("messenger.renderer.ANSWER_WITHIN_S", 40.0)
     monkeypatch.setattr("messenger.renderer.START_WITHIN_S", 40.0)
-    monkeypatch.setattr("messenger.mail.RENDERING_S_MAX", 40.0)
+    monkeypatch.setattr("messenger.drafts.RENDERING_S_MAX", 40.0)
     child = ChildRenderer(Counts())
     yield child
     await child.close()
@@ -257,7 +257,7 @@ async def test_writer_parks_what_breaches_and_writes_the_others(child: ChildRend
 async def test_writer_leaves_for_later_what_would_hold_the_rows_too_long(
     monkeypatch: pytest.MonkeyPatch, child: ChildRenderer
 ) -> None:
-    monkeypatch.setattr("messenger.mail.RENDERING_S_MAX", -1.0)
+    monkeypatch.setattr("messenger.drafts.RENDERING_S_MAX", -1.0)
     writer = MailWriter(renderer=child)
     await writer.prepare([a_request()])
 

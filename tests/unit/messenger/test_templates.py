@@ -12,6 +12,7 @@ import pytest
 
 from duly_chassis.policy_file import PolicyError
 from messenger.app import build
+from messenger.counts import Counts
 from messenger.mail import MailWriter
 from messenger.settings import Settings
 from messenger.template_files import TemplateRefused
@@ -108,12 +109,13 @@ def test_dates_are_said_in_the_language_of_the_words() -> None:
 
 
 def test_missing_translation_is_counted(tmp_path: Path) -> None:
-    writer = MailWriter(load(tmp_path))
+    counts = Counts()
+    writer = MailWriter(load(tmp_path), counts=counts)
     for locale in ("fr-FR", "fr", "de-AT", "en", None):
         writer.write(a_request(replace(ANN, locale=locale)))
 
-    assert writer._counts.missing.labels("messenger", "deadline-reminder", "fr")._value.get() == 2
-    assert [one.labels["language"] for metric in writer._counts.missing.collect() for one in metric.samples] == [
+    assert counts.missing.labels("messenger", "deadline-reminder", "fr")._value.get() == 2
+    assert [one.labels["language"] for metric in counts.missing.collect() for one in metric.samples] == [
         "fr",
         "fr",
     ], "its count, and when it began"

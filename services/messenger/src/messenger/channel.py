@@ -31,6 +31,7 @@ class Note:
     step: str
     text: str = field(repr=False)  # without marks; where there are blocks, what a screen reader or a lock screen says
     blocks: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)  # a chat's layout
+    valid_for_s: int | None = None  # how long it is still useful; a vendor that can, drops it afterwards
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """One version of a message, from its folder to wordings that are known to render: refused here, never when sent.
 
-FOLDER/{message.yaml, body.mjml, body.txt, LANGUAGE.yaml}; the layout around all of them is the house's own.
+FOLDER/{message.yaml, body.mjml, body.txt, LANGUAGE.yaml}; the layout around all of them is the house's own. Channels
+beside mail have a layout each, where there is one (template_kinds.py).
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -18,8 +19,11 @@ from duly_chassis.policy_file import PolicyError, Source, did_you_mean, shown
 from messenger import template_layout, template_manifest, template_rules, template_samples, template_words
 from messenger.mail_frame import frame
 from messenger.sandbox import Compiled, Oversize, Sources, environment
+from messenger.template_kinds import KINDS
 from messenger.template_manifest import MANIFEST, Manifest, Value
+from messenger.unsendable import NotWorded
 
+MAIL = "mail"
 LAYOUT, HTML, TEXT = "layout.mjml", "body.mjml", "body.txt"
 FILE_BYTES_MAX = 64 * 1024
 LANGUAGE_FILE = re.compile(r"([A-Za-z0-9-]{2,35})\.yaml")
@@ -48,6 +52,15 @@ class Wording:
     """The name is shown and nothing else, so that all around it is the same for many people."""
     version: str
     """What the ledger keeps: number, language, and a mark that changes with every letter: which text did she get?"""
+    beside: Mapping[str, "Wording"] = field(default_factory=dict)
+    """The same message in the same language on other channels, by channel."""
+
+    def on(self, channel: str) -> "Wording":
+        """Return what is said on a channel; raises NotWorded."""
+        found = self if channel == MAIL else self.beside.get(channel)
+        if found is None:
+            raise NotWorded(channel)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +73,13 @@ class Folder:
     manifest: Manifest
     html: str
     text: str
+    beside: Mapping[str, str]
+    """The layouts of other channels, by channel."""
 
     @property
     def wanted(self) -> frozenset[str]:
         """The sentences that every language must have."""
-        places = template_words.places((layout(), self.html, self.text))
+        places = template_words.places((layout(), self.html, self.text, *self.beside.values()))
         return places.union(template_words.ALWAYS_SAID) - template_layout.OF_THE_HOUSE
 
 
@@ -72,7 +87,8 @@ def read(path: Path, message: str, number: int, prefix: str = "") -> list[Wordin
     """Read one version in all its languages, in the manifest's order; raises TemplateRefused with every fault."""
     try:
         manifest = template_manifest.read(Source.read(path / MANIFEST))
-        folder = Folder(path, message, number, manifest, source(path / HTML), source(path / TEXT))
+        beside = {name: source(path / kind.file) for name, kind in KINDS.items() if (path / kind.file).exists()}
+        folder = Folder(path, message, number, manifest, source(path / HTML), source(path / TEXT), beside)
     except PolicyError as error:
         raise TemplateRefused(error.lines) from None
     faults = [*_layout_faults(folder), *_stray(folder)]
@@ -94,18 +110,21 @@ def _layout_faults(folder: Folder) -> list[str]:
         HTML: [*template_rules.faults(folder.html, known), *template_layout.faults(folder.html, urls)],
         TEXT: list(template_rules.faults(folder.text, known)),
     }
+    for name, layout_of in folder.beside.items():
+        wrong = list(template_rules.faults(layout_of, known))
+        found[KINDS[name].file] = wrong or list(KINDS[name].faults(layout_of, folder.manifest))
     return [f"{folder.path / name}:{line}: {what}" for name, faults in found.items() for line, what in sorted(faults)]
 
 
 def _stray(folder: Folder) -> list[str]:
     """Find files that nobody would read: a language that is not declared would never be sent."""
-    languages = folder.manifest.languages
+    languages, layouts = folder.manifest.languages, [HTML, TEXT, *(kind.file for kind in KINDS.values())]
     faults = []
     for path in sorted(folder.path.iterdir()):
         found = LANGUAGE_FILE.fullmatch(path.name)
-        if path.name in {MANIFEST, HTML, TEXT} or (found and found[1] in languages) or path.name.startswith("."):
+        if path.name in {MANIFEST, *layouts} or (found and found[1] in languages) or path.name.startswith("."):
             continue
-        hint = did_you_mean(path.name, [MANIFEST, HTML, TEXT, *(f"{one}.yaml" for one in languages)])
+        hint = did_you_mean(path.name, [MANIFEST, *layouts, *(f"{one}.yaml" for one in languages)])
         faults.append(f"{path}:1: no part of this message{hint}; languages are declared in {MANIFEST}")
     return faults
 
@@ -113,15 +132,34 @@ def _stray(folder: Folder) -> list[str]:
 def _wording(folder: Folder, language: str, prefix: str, *, sound: bool) -> Wording | None:
     """Make one language's wording; None where the layouts are not sound, so that only its words were read."""
     path, locale = folder.path / f"{language}.yaml", Locale.parse(language, sep="-")
-    sentences = template_words.read(Source.read(path), locale, folder.wanted, folder.manifest.known)
+    words = Source.read(path)
+    sentences = template_words.read(words, locale, folder.wanted, folder.manifest.known)
+    if faults := [(words.line((name,)), what) for kind in folder.beside for name, what in KINDS[kind].said(sentences)]:
+        raise PolicyError(words.lines(faults))
     if not sound:
         return None
     try:
         html = template_layout.html(layout(), folder.html, sentences, language, locale.text_direction)
     except ValueError as error:
         raise TemplateRefused([f"{folder.path / HTML}:1: not MJML: {error}"]) from None
-    text = template_words.PLACE.sub(lambda found: template_words.in_a_line(sentences[found[1]]), folder.text)
-    sources = Sources(sentences["subject"], text, html)
+    mail = Sources(sentences["subject"], _filled(folder.text, sentences), html)
+    wording = _of(folder, path, prefix, mail)
+    return replace(
+        wording,
+        beside={
+            name: _of(folder, path, f"{name} {prefix}", Sources(mail.subject, _filled(layout_of, sentences), ""))
+            for name, layout_of in folder.beside.items()
+        },
+    )
+
+
+def _filled(layout_of: str, sentences: Mapping[str, str]) -> str:
+    return template_words.PLACE.sub(lambda found: template_words.in_a_line(sentences[found[1]]), layout_of)
+
+
+def _of(folder: Folder, path: Path, prefix: str, sources: Sources) -> Wording:
+    """Make a wording of its templates, tried with every kind of values."""
+    language = path.stem
     _render(path, sources, folder.manifest.values, language)
     plain = environment(autoescape=False)
     trees = [plain.parse(one) for one in (sources.subject, sources.text, sources.html)]

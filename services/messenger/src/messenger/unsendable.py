@@ -38,6 +38,20 @@ class UnknownTemplate(Unsendable):
         super().__init__("template_unknown")
 
 
+class NotWorded(Unsendable):
+    """The message has no words for the channel it is on; the name is the channel."""
+
+    def __init__(self, channel: str) -> None:
+        super().__init__("not_worded", channel)
+
+
+class TextTooLong(Unsendable):
+    """A text has more segments than it may have; the name says how many."""
+
+    def __init__(self, segments: int) -> None:
+        super().__init__("text_too_long", f"{segments} segments")
+
+
 class TooLarge(Unsendable):
     """The rendered message is larger than any reminder can honestly be."""
 

@@ -1,0 +1,75 @@
+"""Texts over Twilio. One request for each text, held back until the gate allows it (http_turn.py); none is repeated."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from twilio.base import values
+from twilio.base.exceptions import TwilioException
+
+from duly_chassis.clock import Clock
+from messenger import http_gate, twilio_answers
+from messenger.channel import Answer, Bounds, Found, Gate, Letter, RefusedForGood, Sought
+from messenger.http_client import HttpClient
+from messenger.twilio_client import TwilioSettings, listen, open_client
+from messenger.twilio_find import TwilioTexts
+
+BODY_CHARACTERS_MAX = 1_600
+VALID_S_MAX = 36_000  # what a text may wait at Twilio at most
+SERVICE = "MG"  # a messaging service chooses among its numbers; any other sender is a number, or a name
+CALLBACKS = "/v1/twilio/status"
+
+BOUNDS = Bounds(client_timeout_s=30, late_acceptance_s=30, readback_lag_s=30)
+"""First asked 90 s after the attempt (RELIABILITY.md 6): up to 15 s before the gate and 15 s after it are our own."""
+
+
+class TwilioSms:
+    """The channel `sms` over one account."""
+
+    def __init__(self, settings: TwilioSettings, wall: Clock) -> None:
+        self._settings = settings
+        self._http = HttpClient(settings.http)
+        self._client = open_client(settings, self._http, wall)
+        self._texts = TwilioTexts(self._client, settings.http.answer_timeout_s)
+
+    async def deliver(self, letters: Sequence[Letter], gate: Gate) -> list[Answer]:
+        """Send these texts side by side; the answers come in their order."""
+        return await http_gate.deliver(letters, gate, self._send, self._http.settings)
+
+    async def find(self, sought: Sequence[Sought]) -> list[Found]:
+        """Return what Twilio knows of each, in their order; it may be asked again."""
+        return await self._texts.find(sought)
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self._http.close()
+
+    async def _send(self, letter: Letter) -> Answer:
+        note = letter.note
+        if note is None or not note.text or len(note.text) > BODY_CHARACTERS_MAX:
+            return RefusedForGood("text_unfit")
+        heard = listen()
+        by_service = letter.sender.startswith(SERVICE)
+        try:
+            message = await self._client.messages.create_async(
+                to=letter.recipient,
+                from_=values.unset if by_service else letter.sender,
+                messaging_service_sid=letter.sender if by_service else values.unset,
+                body=note.text,
+                status_callback=self._callback(letter, note.tenant_id),
+                validity_period=values.unset if note.valid_for_s is None else valid_s(note.valid_for_s),
+            )
+        except TwilioException as error:
+            return twilio_answers.refusal(error, heard)
+        return twilio_answers.taken(letter, message)
+
+    def _callback(self, letter: Letter, tenant: str) -> Any:
+        """Say where Twilio tells what became of it: the address names the text even where the answer was lost."""
+        if not self._settings.public_url:
+            return values.unset
+        return f"{self._settings.public_url.rstrip('/')}{CALLBACKS}/{quote(tenant, safe='')}/{letter.outreach_id}"
+
+
+def valid_s(useful_s: int) -> int:
+    """Return how long Twilio may keep a text waiting, so that a stale one is not sent at night."""
+    return max(1, min(useful_s, VALID_S_MAX))
