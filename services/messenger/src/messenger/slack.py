@@ -11,21 +11,21 @@ from messenger import http_gate
 from messenger.channel import Answer, Bounds, Found, Gate, Letter, Note, RefusedForGood, Sought
 from messenger.http_client import HttpClient
 from messenger.slack_answers import verdict
-from messenger.slack_client import ANSWER_S, PREPARE_S, SlackClient, SlackSettings, replied
+from messenger.slack_client import SlackClient, SlackSettings, replied
 from messenger.slack_people import Nowhere, Places
 from messenger.slack_readback import BLOCK, EVENT_TYPE, History
 
 TEXT_CHARACTERS_MAX = 4_000
 BLOCKS_MAX = 50
-BOUNDS = Bounds(client_timeout_s=PREPARE_S + ANSWER_S, late_acceptance_s=15.0, readback_lag_s=10.0)
+LATE_ACCEPTANCE_S, READBACK_LAG_S = 15.0, 10.0
 
 
 class SlackChannel:
     """The channel over one Slack workspace, and the reading back of what it took."""
 
-    bounds = BOUNDS
-
     def __init__(self, settings: SlackSettings) -> None:
+        timeout_s = settings.prepare_timeout_s + settings.answer_timeout_s
+        self.bounds = Bounds(timeout_s, LATE_ACCEPTANCE_S, READBACK_LAG_S)
         self._http = HttpClient(settings.http())
         self._client = SlackClient(settings, self._http)
         self._places = Places(self._client)

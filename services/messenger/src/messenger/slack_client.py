@@ -1,5 +1,6 @@
 """Slack's own client on our way out by HTTP: it repeats nothing, obeys no proxy, and asks for what it reads by POST."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,6 @@ from messenger.slack_answers import Reply
 
 SLACK_URL = "https://slack.com/api/"
 POST_MESSAGE = "/chat.postMessage"
-PREPARE_S, ANSWER_S = 10.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class SlackSettings:
     token: str = field(repr=False)  # xoxb-
     url: str = SLACK_URL
     loopback_only: bool = False
+    prepare_timeout_s: float = 10.0  # who it is for and where, until the post stands before the gate
+    answer_timeout_s: float = 10.0
 
     def http(self) -> HttpSettings:
         """Say how it is reached; raises HttpUrlError."""
@@ -35,8 +37,8 @@ class SlackSettings:
             url=api_url(self.url),
             gated_ends=(POST_MESSAGE,),
             loopback_only=self.loopback_only,
-            prepare_timeout_s=PREPARE_S,
-            answer_timeout_s=ANSWER_S,
+            prepare_timeout_s=self.prepare_timeout_s,
+            answer_timeout_s=self.answer_timeout_s,
         )
 
 
@@ -51,7 +53,9 @@ class SlackClient(AsyncWebClient):
     """The SDK's client over our session. Every call ends in a Reply, or raises what the way out raises."""
 
     def __init__(self, settings: SlackSettings, http: HttpClient) -> None:
-        super().__init__(token=settings.token, base_url=http.settings.url, retry_handlers=[])
+        quiet = logging.getLogger("messenger.slack_sdk")
+        quiet.setLevel(logging.WARNING)  # below it the SDK says what it sends and hears
+        super().__init__(token=settings.token, base_url=http.settings.url, logger=quiet, retry_handlers=[])
         self.proxy = None  # the SDK takes one from the environment, and hands it the token
         self._http = http
 
