@@ -42,6 +42,7 @@ class Campaign:
     by_file: str = ""  # the tenant whose people come by `duly roster import`; one roster runs then
     module: str = "duly_chassis.run"  # what each replica runs
     each: Callable[[str], Mapping[str, str]] = lambda _service: {}  # more variables, by service
+    nursery: tuple[str, ...] = ()  # what each life finds imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,15 @@ class Outcome:
 
 
 CAMPAIGNS = {
-    "C1": Campaign("C1", c1.strike, {"kill -9": c1.KILLS}, {"kill -9": 3_000}, lie_mails=1_000),
+    "C1": Campaign(
+        "C1",
+        c1.strike,
+        {"kill -9": c1.KILLS},
+        {"kill -9": 3_000},
+        lies=replace(LIES, tls=10),
+        lie_mails=1_000,
+        by_file="crux",
+    ),
     "C1b": Campaign(
         "C1b",
         c1b.strike,
@@ -65,6 +74,7 @@ CAMPAIGNS = {
         c1b.LIES,
         services=c1b.SERVICES,
         settings=c1b.settings,
+        nursery=c1b.NURSERY,
     ),
     "C2": Campaign(
         "C2",
@@ -148,6 +158,7 @@ async def run(campaign: Campaign, seed: int, place: Place, say: Callable[[str], 
         campaign.turns,
         module=campaign.module,
         each=campaign.each,
+        nursery=campaign.nursery,
     )
     if campaign.by_file:
         needs = replace(needs, services=(*needs.services, ("roster", 1)))
