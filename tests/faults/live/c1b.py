@@ -28,8 +28,6 @@ from tests.faults.rules import Violation
 DEED = "kill at a point"
 DEATHS = sum(len(plan.numbers) for plan in PLANS)
 SERVICES = {"reminders": 1, "messenger": 1, "roster": 1}
-NURSERY = ("duly_chassis.serving", "reminders.app", "messenger.app", "roster.app")
-"""Imported once for all lives: a process that starts from nothing is C1's business, and costs ten times as much."""
 LIES = Shares(cut_before=2, cut_after=2)
 """Cut answers leave mails in doubt, which is what is parked."""
 REACHED_WITHIN_S = 180.0

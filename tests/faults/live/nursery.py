@@ -80,8 +80,8 @@ class Nursery:
 
     def close(self) -> None:
         """End it, and every life with it."""
-        self._process.kill()
-        self._process.wait()
+        with self._process:  # which waits, and closes what it was spoken to through
+            self._process.kill()
 
     def _hear(self, within_s: float) -> bool:
         """Read what it says, for so long; tell whether it said anything."""
@@ -141,8 +141,9 @@ def _fork(order: Mapping[str, Any]) -> int:
     except BaseException:  # noqa: BLE001 - the last words of a process, as the interpreter would write them
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # a program may have closed them
+                stream.flush()
         os._exit(code)
 
 

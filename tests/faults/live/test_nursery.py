@@ -16,7 +16,7 @@ WITHIN_S = 20.0
 
 @pytest.fixture(name="nursery")
 def nursery_fixture() -> Iterator[Nursery]:
-    nursery = Nursery(["json.tool"])
+    nursery = Nursery(["json"])
     yield nursery
     nursery.close()
 
