@@ -132,7 +132,8 @@ class Plan:
         if draw >= self.shares.cut_before / 2:
             return None
         self.cut_before_body.add(address)
-        return Fault(Where.DATA if draw < self.shares.cut_before / 4 else Where.AFTER_354)
+        early = draw < self.shares.cut_before / 4 and not self._refused_enough()  # to a client as good as a refusal
+        return Fault(Where.DATA if early else Where.AFTER_354)
 
     def at_headers(self, identity: str, address: str) -> Fault | None:
         """Decide about a mail that is known by its id: refuse or cut it, each once in its life."""

@@ -17,7 +17,7 @@ import pytest
 from tests.faults.checker import check, gather
 from tests.faults.logs import read
 from tests.faults.naive import send_naively
-from tests.faults.plan import IN_THE_OPEN, REFUSES_FOR_S, TLS_FAILURES, Plan, Shares, Where
+from tests.faults.plan import IN_THE_OPEN, REFUSES_FOR_S, TLS_FAILURES, Fault, Plan, Shares, Where
 from tests.faults.processes import PROJECT, smtp_server
 from tests.faults.tls import TRUSTED
 from tests.oracle.folder import generate
@@ -180,7 +180,7 @@ def test_plan_refuses_at_mail_rarely_so_that_no_mail_meets_it_often() -> None:
 def test_plan_lets_connections_fail_in_every_way_and_refuses_only_before_what_it_refused_comes_back() -> None:
     """A refused mail comes back after 60 s: a second refusal would cost it five minutes more."""
     now_s = 1_000.0
-    plan = Plan(1, Shares(refuse=300, tls=20), gentle=True, clock=lambda: now_s)
+    plan = Plan(1, Shares(refuse=300, cut_before=400, tls=20), gentle=True, clock=lambda: now_s)
     ways = {fault.where for _ in range(100) if (fault := plan.at_starttls()) is not None}
 
     assert ways == set(TLS_FAILURES)
@@ -188,6 +188,7 @@ def test_plan_lets_connections_fail_in_every_way_and_refuses_only_before_what_it
     now_s += REFUSES_FOR_S + 0.1
     assert [plan.at_starttls() for _ in range(100)] == [None] * 100
     assert plan.at_rcpt("c@d") is None
+    assert {plan.at_data(f"{number}@d") for number in range(20)} == {Fault(Where.AFTER_354)}
     assert plan.at_headers("e", "e@d") is None
 
 
