@@ -109,7 +109,7 @@ async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
     _read_stops(evidence, place)
     for entry in read(place.note("commits")):
         evidence.commits[entry["tenant"], entry["about"]] = entry["committed"]
-    evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, _lives(place)))
+    evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, lives([*read(place.note("lives"))])))
     await _ask(evidence, rig, tenants)
     evidence.leaks = list(leaks(place.spoken))
     return evidence
@@ -178,7 +178,7 @@ def stalls(
 ) -> Iterable[str]:
     """Find partitions with lag that did not move for longer than `after_s`.
 
-    Time does not count in which a server was away, or no replica of the service was ready (`lives`, by time).
+    Time does not count in which a server was away, or a replica of the service was not ready (`lives`, by time).
     """
     stood: dict[tuple[str, str], tuple[int, float]] = {}
     last: float | None = None
@@ -201,9 +201,14 @@ def stalls(
                     stood[name] = (offset, 0.0)
 
 
-def _lives(place: Place) -> list[tuple[float, set[str]]]:
-    """Read which services had a replica that was ready, by time."""
-    return [(look["at"], {name.rpartition("-")[0] for name in look["ready"]}) for look in read(place.note("lives"))]
+def lives(looks: Sequence[dict[str, Any]]) -> list[tuple[float, set[str]]]:
+    """Read which services had every replica of theirs ready, by time: a partition waits for the one that has it."""
+    every: dict[str, set[str]] = {}
+    for name in {name for look in looks for name in look["ready"]}:
+        every.setdefault(name.rpartition("-")[0], set()).add(name)
+    return [
+        (look["at"], {service for service, names in every.items() if names.issubset(look["ready"])}) for look in looks
+    ]
 
 
 def leaks(folders: Iterable[Path]) -> Iterable[str]:

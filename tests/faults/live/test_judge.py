@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.live.evidence import Accept, Evidence, Story, leaks, stalls
+from tests.faults.live.evidence import Accept, Evidence, Story, leaks, lives, stalls
 from tests.faults.live.given import BURST, NOW, POLICY, accept, clean, facts, notices
 from tests.faults.live.judge import check, report
 from tests.faults.live.policy import Policy
@@ -249,6 +249,13 @@ def test_stall_does_not_count_while_a_needed_server_is_away() -> None:
     assert list(stalls(looks, [(5.0, 20.0)])) == []
     assert list(stalls(looks, [], [(0.0, {"messenger"}), (5.0, set()), (20.0, {"messenger"})])) == []
     assert len(list(stalls(looks, [], [(0.0, {"messenger"}), (5.0, {"messenger"})]))) == 1
+
+
+def test_stall_counts_only_while_every_replica_is_ready() -> None:
+    """A partition waits for the very replica that has it, and the other one is not to blame."""
+    ready = [{"at": 0.0, "ready": ["m-1", "m-2", "r-1"]}, {"at": 5.0, "ready": ["m-1", "r-1"]}]
+
+    assert lives(ready) == [(0.0, {"m", "r"}), (5.0, {"r"})]
 
 
 def test_truth_knows_the_moments_by_heart() -> None:
