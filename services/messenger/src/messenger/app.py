@@ -85,7 +85,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
         ),
         prepare=partial(plans.prepare, clock=clock),
         purges={"stops": PURGE_STOPS, "bounces": PURGE_BOUNCES, "pacing": PURGE_PACING},
-        waits=(*WAITS, "ledger WHERE state = 'sent'"),
+        waits=(*WAITS, "ledger WHERE state = 'sent' AND next_due_at IS NOT NULL"),
         gauges=reading.GAUGES,
         busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
     )
