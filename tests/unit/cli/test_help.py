@@ -29,7 +29,7 @@ VERBS = {
     ("explain",): ["PERSON", "ASSIGNMENT", "--tenant", "DULY_TENANT", "--state", "--json"],
     ("demo",): ["--state", "--json", "--stay", "--no-stay"],
     ("replay",): ["oulad"],
-    ("replay", "oulad"): ["FOLDER", "--smtp", "--state", "--until", "--json"],
+    ("replay", "oulad"): ["FOLDER", "--channel", "--slack", "--twilio", "--smtp", "--state", "--until", "--json"],
     ("parked",): ["list", "send", "settle"],
     ("parked", "list"): ["--tenant", "--state", "--json"],
     ("parked", "send"): ["OUTREACH_ID", "--tenant", "--by", "--state"],
