@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 from duly_chassis.clock import DrivenClock
 from duly_local import twilio_fake
 from duly_local.lies import Lies
-from duly_local.twilio_fake import ACCOUNT, TOKEN, TwilioFake
+from duly_local.twilio_fake import ACCOUNT, TOKEN
+from duly_local.twilio_methods import TwilioFake
 from messenger.channel import Letter, Note, Sought, short_token
 from messenger.twilio_client import TwilioSettings
 from messenger.twilio_sms import TwilioSms
@@ -52,7 +53,10 @@ async def fake_and_channel(
     folder: Path, lies: Lies | None = None, public_url: str | None = None
 ) -> AsyncIterator[tuple[TwilioFake, TwilioSms]]:
     """Give the local stack's fake, and a channel to it."""
-    async with twilio_fake.serving(folder, lies=lies) as (fake, url), channel_to(url, public_url) as channel:
+    async with (
+        twilio_fake.serving(folder / "accepts.jsonl", lies) as (fake, url),
+        channel_to(url, public_url) as channel,
+    ):
         yield fake, channel
 
 
