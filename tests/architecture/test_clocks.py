@@ -14,8 +14,8 @@ ASKS = re.compile(
 MAY_ASK = {
     "duly_chassis.clock.SystemClock.now": "the business clock itself",
     "duly_chassis.traces.now_ns": "machine clock: when spans began and ended",
+    "duly_local.accept_log.wall_now": "a provider's own clock, outside of us",
     "duly_chassis.purge.step.once": "machine clock: how long storage is kept, no promise to anybody",
-    "duly_local.lies.wall": "the clock of a provider's stand-in, as far from ours as the provider's",
 }
 
 

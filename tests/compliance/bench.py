@@ -23,8 +23,8 @@ class Deed(StrEnum):
 
     ACCEPT = "accept"
     REFUSE_FOR_NOW = "refuse_for_now"
-    WAIT_7_S = "wait_7_s"
-    """Refuse for now, and ask to wait for 7 seconds."""
+    WAIT_1_S = "wait_1_s"
+    """Refuse for now, and ask to wait for a second."""
     REFUSE_FOR_GOOD = "refuse_for_good"
     """What was said cannot be sent."""
     NOBODY = "nobody"
@@ -38,6 +38,10 @@ class Deed(StrEnum):
     ACCEPT_IN_SILENCE = "accept_in_silence"
     ACCEPT_AND_BABBLE = "accept_and_babble"
     """Accept it, and answer what no such provider says."""
+    ACCEPT_AS_ANOTHER = "accept_as_another"
+    """Accept it, and answer with the id of another message."""
+    REDIRECT = "redirect"
+    """Send us elsewhere, without having accepted it."""
     CUT = "cut"
     """Hang up after the whole request, without having accepted it."""
     ACCEPT_LATE = "accept_late"
@@ -46,10 +50,13 @@ class Deed(StrEnum):
 
 DOUBTFUL = (
     *(Deed.FAIL_BEFORE, Deed.ACCEPT_AND_CUT, Deed.ACCEPT_AND_FAIL, Deed.ACCEPT_IN_SILENCE),
-    *(Deed.ACCEPT_AND_BABBLE, Deed.CUT, Deed.ACCEPT_LATE),
+    *(Deed.ACCEPT_AND_BABBLE, Deed.ACCEPT_AS_ANOTHER, Deed.REDIRECT, Deed.CUT, Deed.ACCEPT_LATE),
 )
 """After these nobody can know."""
-ACCEPTING = (Deed.ACCEPT_AND_CUT, Deed.ACCEPT_AND_FAIL, Deed.ACCEPT_IN_SILENCE, Deed.ACCEPT_AND_BABBLE)
+ACCEPTING = (
+    *(Deed.ACCEPT_AND_CUT, Deed.ACCEPT_AND_FAIL, Deed.ACCEPT_IN_SILENCE, Deed.ACCEPT_AND_BABBLE),
+    Deed.ACCEPT_AS_ANOTHER,
+)
 
 
 class Bench(Protocol):

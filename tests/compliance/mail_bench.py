@@ -26,9 +26,11 @@ WORDS: Mapping[Deed, tuple[str, Act]] = {
     Deed.ACCEPT_LATE: ("BODY", "cut"),
 }
 CANNOT = {
-    Deed.WAIT_7_S: "SMTP has no words for it",
+    Deed.WAIT_1_S: "SMTP has no words for it",
     Deed.FAIL_BEFORE: "a whole reply to the final dot is certain in SMTP",
     Deed.ACCEPT_AND_FAIL: "a whole reply to the final dot is certain in SMTP",
+    Deed.ACCEPT_AS_ANOTHER: "the 250 names no message that we would know",
+    Deed.REDIRECT: "SMTP has no such thing",
     Deed.NOBODY: "the next channel is tried after a bounce, not after a relay's word",
     Deed.NO_LOGIN: "a relay's login is refused before there is a letter",
 }
@@ -87,5 +89,7 @@ async def mail_bench(_folder: Path) -> AsyncIterator[MailBench]:
     async with scripted_smtp() as smtp:
         settings = SmtpSettings("127.0.0.1", smtp.port, connections=1, timeout_s=ANSWER_S, loopback_only=True)
         channel = SmtpChannel(settings)
-        yield MailBench(smtp, channel)
-        await channel.close()
+        try:
+            yield MailBench(smtp, channel)
+        finally:
+            await channel.close()

@@ -1,4 +1,4 @@
-"""Slack at its stand-in of deploy/local."""
+"""Slack at its fake of deploy/local."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from duly_local.accepts import entries
-from duly_local.lies import Lie, Lies, RetryAfter
+from duly_local import accept_log
+from duly_local.lies import Lie, Lies
 from duly_local.slack_fake import serving
-from duly_local.slack_methods import SlackFake
+from duly_local.slack_methods import POST, SlackFake
 from duly_local.slack_state import Workspace
 from messenger.channel import Bounds, Letter, Note
 from messenger.slack import SlackChannel
@@ -18,19 +18,23 @@ from messenger.slack_client import SlackSettings
 from tests.compliance.bench import CANARY, Deed
 
 TOKEN = "xoxb-canary-1"  # noqa: S105 - nobody's
-ANSWER_S, SLOW_S = 0.5, 1.0
+MAIL = f"{CANARY}@learners.example"
+ANSWER_S, SLOW_S, LATE_S = 0.5, 1.0, 0.5
 LIES: Mapping[Deed, Lie | None] = {
     Deed.ACCEPT: None,
-    Deed.REFUSE_FOR_NOW: Lie.TOO_MANY,
-    Deed.WAIT_7_S: Lie.TOO_MANY,
+    Deed.REFUSE_FOR_NOW: Lie.TOO_MANY_SILENT,
+    Deed.WAIT_1_S: Lie.TOO_MANY,
     Deed.FAIL_BEFORE: Lie.ERROR_BEFORE,
     Deed.ACCEPT_AND_CUT: Lie.CUT_AFTER,
     Deed.ACCEPT_AND_FAIL: Lie.ERROR_AFTER,
     Deed.ACCEPT_IN_SILENCE: Lie.SLOW,
-    Deed.ACCEPT_AND_BABBLE: Lie.NOT_JSON,
+    Deed.ACCEPT_AND_BABBLE: Lie.HTML,
+    Deed.ACCEPT_AS_ANOTHER: Lie.OTHER_ID,
+    Deed.REDIRECT: Lie.REDIRECT,
     Deed.CUT: Lie.CUT_BEFORE,
     Deed.ACCEPT_LATE: Lie.LATE,
 }
+REFUSALS = {Deed.REFUSE_FOR_GOOD: "invalid_blocks", Deed.NO_LOGIN: "token_revoked"}
 
 
 @dataclass
@@ -51,40 +55,37 @@ class SlackBench:
 
     def letter(self) -> Letter:
         note = Note("acme", "course-7", "first", f"{CANARY} is due", ({"type": "divider"},))
-        return Letter(uuid4(), "duly@duly.example", f"{CANARY}@learners.example", note=note)
+        return Letter(uuid4(), "duly@duly.example", MAIL, note=note)
 
     def tell(self, *deeds: Deed) -> None:
-        workspace, lies = self.fake.workspace, self.fake.lies
         for deed in deeds:
-            match deed:
-                case Deed.REFUSE_FOR_GOOD:
-                    workspace.refuses.append("invalid_blocks")
-                case Deed.NOBODY:
-                    workspace.unknown = {f"{CANARY}@learners.example"}
-                case Deed.NO_LOGIN:
-                    workspace.refuses.append("token_revoked")
-                case _:
-                    lies.forms = (RetryAfter.SECONDS,) if deed is Deed.WAIT_7_S else (RetryAfter.ABSENT,)
-                    lies.told.append(LIES[deed])
+            if deed is Deed.NOBODY:
+                self.fake.workspace.unknown = {MAIL}
+            elif deed in REFUSALS:
+                self.fake.workspace.refuses.append(REFUSALS[deed])
+            else:
+                self.fake.liar.lies.planned.append(LIES[deed])
 
     def accepted(self) -> Sequence[UUID]:
-        log = entries(self.fake.workspace.log)
+        log = accept_log.read(self.fake.workspace.folder / "accepted.jsonl")
         return [UUID(one["metadata"]["event_payload"]["outreach_id"]) for one in log]
 
     def requests(self) -> int:
-        return self.fake.asked.count("chat.postMessage")
+        return self.fake.asked.count(POST)
 
     async def let_late_arrive(self) -> None:
-        self.fake.hurry.set()
-        await asyncio.gather(*self.fake.late)
+        async with asyncio.timeout(10):
+            while not self.accepted():  # noqa: ASYNC110 - the fake takes it in a task of its own
+                await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
 async def slack_bench(folder: Path) -> AsyncIterator[SlackBench]:
-    """Slack at its stand-in, which takes one token."""
-    fake = SlackFake(Workspace(folder / "accepts.jsonl", token=TOKEN), Lies(), slow_s=SLOW_S, late_s=600)
-    async with serving(fake) as url:
+    """Slack at its fake, which takes one token."""
+    lies = Lies(slow_s=SLOW_S, late_s=LATE_S)
+    async with serving(Workspace(folder, token=TOKEN), lies=lies) as (fake, url):
         channel = SlackChannel(SlackSettings(TOKEN, url, loopback_only=True, answer_timeout_s=ANSWER_S))
-        yield SlackBench(fake, channel)
-        await channel.close()
-        fake.hurry.set()
+        try:
+            yield SlackBench(fake, channel)
+        finally:
+            await channel.close()

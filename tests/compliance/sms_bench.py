@@ -9,9 +9,9 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from duly_chassis.clock import DrivenClock
-from duly_local.accepts import entries
-from duly_local.lies import Lie, Lies, RetryAfter
-from duly_local.twilio_fake import ACCOUNT, serving
+from duly_local import accept_log
+from duly_local.lies import Lie, Lies
+from duly_local.twilio_fake import ACCEPTED, ACCOUNT, serving
 from duly_local.twilio_methods import TwilioFake
 from messenger.channel import Bounds, Letter, Note, short_token
 from messenger.twilio_client import TwilioSettings
@@ -19,21 +19,24 @@ from messenger.twilio_sms import TwilioSms
 from tests.compliance.bench import CANARY, Deed
 
 TOKEN, NUMBER, SENDER = "canary-token-1", "+447400000001", "+447400999999"
-ANSWER_S, SLOW_S = 0.5, 1.0
+ANSWER_S, SLOW_S, LATE_S = 0.5, 1.0, 2.0
 NOW = datetime(2014, 1, 17, 9, tzinfo=UTC)
 """A driven clock: nothing of a text's way may go by it."""
 LIES: Mapping[Deed, Lie | None] = {
     Deed.ACCEPT: None,
-    Deed.REFUSE_FOR_NOW: Lie.TOO_MANY,
-    Deed.WAIT_7_S: Lie.TOO_MANY,
+    Deed.REFUSE_FOR_NOW: Lie.TOO_MANY_SILENT,
+    Deed.WAIT_1_S: Lie.TOO_MANY,
     Deed.FAIL_BEFORE: Lie.ERROR_BEFORE,
     Deed.ACCEPT_AND_CUT: Lie.CUT_AFTER,
     Deed.ACCEPT_AND_FAIL: Lie.ERROR_AFTER,
     Deed.ACCEPT_IN_SILENCE: Lie.SLOW,
-    Deed.ACCEPT_AND_BABBLE: Lie.NOT_JSON,
+    Deed.ACCEPT_AND_BABBLE: Lie.HTML,
+    Deed.ACCEPT_AS_ANOTHER: Lie.OTHER_ID,
+    Deed.REDIRECT: Lie.REDIRECT,
     Deed.CUT: Lie.CUT_BEFORE,
     Deed.ACCEPT_LATE: Lie.LATE,
 }
+REFUSALS = {Deed.REFUSE_FOR_GOOD: 21606, Deed.NOBODY: 21211}
 
 
 @dataclass
@@ -59,39 +62,35 @@ class SmsBench:
         return Letter(outreach_id, SENDER, NUMBER, note=note)
 
     def tell(self, *deeds: Deed) -> None:
-        lies = self.fake.liar.lies
         for deed in deeds:
-            match deed:
-                case Deed.REFUSE_FOR_GOOD:
-                    self.fake.texts.refused[NUMBER] = 21606
-                case Deed.NOBODY:
-                    self.fake.texts.refused[NUMBER] = 21211
-                case Deed.NO_LOGIN:
-                    self.fake.token = "another"  # noqa: S105 - nobody's
-                case _:
-                    lies.forms = (RetryAfter.SECONDS,) if deed is Deed.WAIT_7_S else (RetryAfter.ABSENT,)
-                    lies.told.append(LIES[deed])
+            if deed in REFUSALS:
+                self.fake.texts.refused[NUMBER] = REFUSALS[deed]
+            elif deed is Deed.NO_LOGIN:
+                self.fake.token = "another"  # noqa: S105 - nobody's
+            else:
+                self.fake.liar.lies.planned.append(LIES[deed])
 
     def accepted(self) -> Sequence[UUID]:
-        return [UUID(line["callback"].rpartition("/")[2]) for line in entries(self.log)]
+        return [UUID(line["callback"].rpartition("/")[2]) for line in accept_log.read(self.log)]
 
     def requests(self) -> int:
         return self.fake.texts.asked
 
     async def let_late_arrive(self) -> None:
-        self.fake.liar.hurry.set()
-        await asyncio.gather(*self.fake.liar.late)
+        async with asyncio.timeout(10):
+            while not self.fake.texts.by_sid:  # noqa: ASYNC110 - the fake takes it in a task of its own
+                await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
 async def sms_bench(folder: Path) -> AsyncIterator[SmsBench]:
     """Twilio at its stand-in, which takes one token; nobody listens where it tells what became of a text."""
-    log = folder / "accepts.jsonl"
-    async with serving(log, Lies(), token=TOKEN, slow_s=SLOW_S, late_s=600) as (fake, url):
-        settings = TwilioSettings(
-            ACCOUNT, TOKEN, url, "http://127.0.0.1:1", loopback_only=True, answer_timeout_s=ANSWER_S
-        )
+    lies = Lies(slow_s=SLOW_S, late_s=LATE_S)
+    async with serving(folder, lies=lies, token=TOKEN) as (fake, url):
+        told_at = "http://127.0.0.1:1"
+        settings = TwilioSettings(ACCOUNT, TOKEN, url, told_at, loopback_only=True, answer_timeout_s=ANSWER_S)
         channel = TwilioSms(settings, DrivenClock(NOW))
-        yield SmsBench(fake, log, channel)
-        await channel.close()
-        fake.liar.hurry.set()
+        try:
+            yield SmsBench(fake, folder / ACCEPTED, channel)
+        finally:
+            await channel.close()

@@ -105,7 +105,7 @@ async def test_letter_is_refused_for_now_when_the_provider_says_later(name: str,
         assert bench.accepted() == []
 
 
-@adapters_able(Deed.WAIT_7_S)
+@adapters_able(Deed.WAIT_1_S)
 async def test_wish_to_wait_is_handed_on_and_not_waited_for(name: str, deed: Deed, tmp_path: Path) -> None:
     """I10."""
     async with ADAPTERS[name].open(tmp_path) as bench:
@@ -113,7 +113,7 @@ async def test_wish_to_wait_is_handed_on_and_not_waited_for(name: str, deed: Dee
             _, answer = await told(bench, deed)
 
         assert isinstance(answer, RefusedForNow)
-        assert answer.after_s == pytest.approx(7.0)
+        assert answer.after_s == pytest.approx(1.0)
         assert bench.requests() == 1
 
 
@@ -171,7 +171,7 @@ async def test_letter_that_was_accepted_without_an_answer_is_found(name: str, de
         assert bench.accepted() == [letter.outreach_id]
 
 
-@adapters_able(Deed.CUT, Deed.FAIL_BEFORE, reads_back=True)
+@adapters_able(Deed.CUT, Deed.FAIL_BEFORE, Deed.REDIRECT, reads_back=True)
 async def test_letter_that_was_not_accepted_is_not_found_beside_those_that_were(
     name: str, deed: Deed, tmp_path: Path
 ) -> None:

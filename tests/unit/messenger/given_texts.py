@@ -54,7 +54,7 @@ async def fake_and_channel(
 ) -> AsyncIterator[tuple[TwilioFake, TwilioSms]]:
     """Give the local stack's fake, and a channel to it."""
     async with (
-        twilio_fake.serving(folder / "accepts.jsonl", lies) as (fake, url),
+        twilio_fake.serving(folder, lies=lies) as (fake, url),
         channel_to(url, public_url) as channel,
     ):
         yield fake, channel

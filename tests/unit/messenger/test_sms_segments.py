@@ -1,4 +1,5 @@
 """Segments of a text: the alphabet, the places, and where a character may not be torn apart."""
+# ruff: noqa: RUF001 - characters that look like others are what this file is about
 
 import string
 

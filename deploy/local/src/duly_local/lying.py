@@ -1,20 +1,16 @@
-"""One request to a provider's stand-in, under the lie that is drawn for it: refused, cut, done late, or misreported."""
+"""One request to a fake provider, under a lie: before or after it is accepted, or not at all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from duly_local.accepts import AcceptLog
-from duly_local.lies import Lie, Lies, retry_after, wall
+from duly_local.lies import REFUSALS_FOR_NOW, Lie, Lies, retry_after
 
 PAGE = "<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
-LATER_MAX = 1_000  # what is still to be accepted
-UNDONE = frozenset({Lie.TOO_MANY, Lie.ERROR_BEFORE, Lie.CUT_BEFORE, Lie.REDIRECT, Lie.LATE})
-"""What is answered, or not, without having done it."""
+LATER_MAX = 1_000  # acceptances that are still to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,79 +27,79 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What one request asks for, and how this provider words what goes wrong."""
+    """What one request asks for, and how this provider words its refusals."""
 
-    subject: str
-    """What it is about: no subject is lied to for ever."""
-    do: Callable[[Lie | None], Awaitable[Reply]]
-    """Does it, for good, and gives the answer."""
+    accept: Callable[[], Awaitable[Reply]]
+    """Takes it, for good, and gives the answer."""
     too_many: Reply
     broken: Reply
-    misled: Callable[[Lie, Reply], Reply] = lambda _lie, reply: reply
-    """Words an answer that is about something else, or says that something inside went wrong."""
-    read: bool = False
+    other_id: Callable[[Reply], Reply]
+    """Exchanges the id in an answer for one of nothing."""
 
 
 class Liar:
-    """Answers requests under lies."""
+    """Answers requests under the lies that are drawn for them."""
 
-    def __init__(self, lies: Lies, faults: AcceptLog, *, slow_s: float = 15, late_s: float = 5) -> None:
+    def __init__(self, lies: Lies) -> None:
         self.lies = lies
-        self.late: set[asyncio.Task[None]] = set()
-        """What is still to be done."""
-        self.hurry = asyncio.Event()
-        """Set: what is late comes now, and slow answers too."""
-        self._faults = faults
-        self._slow_s, self._late_s = slow_s, late_s
+        self._later: set[asyncio.Task[None]] = set()
 
     async def answer(self, request: web.Request, deed: Deed) -> web.StreamResponse:
         """Give one request its answer, or what stands in its place."""
-        lie = self.lies.next(deed.subject, read=deed.read)
-        if lie is not None:
-            await self._faults.add({"at": wall().isoformat(), "subject": deed.subject, "lie": lie.value})
-        if lie in UNDONE:
-            return self._undone(request, deed, lie)
-        reply = await deed.do(lie)
-        return reply.response() if lie is None else await self._misreported(request, deed, lie, reply)
+        lie = self.lies.next()
+        if lie is not None and (instead := self._before(request, deed, lie)) is not None:
+            return instead
+        reply = await deed.accept()
+        return reply.response() if lie is None else await self._after(request, deed, lie, reply)
 
-    async def close(self) -> None:
-        """Do what was to be done late."""
-        self.hurry.set()
-        await asyncio.gather(*self.late)
-
-    def _undone(self, request: web.Request, deed: Deed, lie: Lie) -> web.Response:
-        if lie is Lie.TOO_MANY:
-            return deed.too_many.response(retry_after(self.lies.form(deed.subject), wall()))
+    def _before(self, request: web.Request, deed: Deed, lie: Lie) -> web.Response | None:
+        """Answer without having accepted; None for lies that come afterwards."""
+        if lie in REFUSALS_FOR_NOW:
+            return deed.too_many.response(retry_after(lie))
         if lie is Lie.ERROR_BEFORE:
             return deed.broken.response()
         if lie is Lie.REDIRECT:
             return web.Response(status=302, headers={"Location": f"{request.url.origin()}/elsewhere"})
-        if lie is Lie.LATE and len(self.late) < LATER_MAX:
-            task = asyncio.create_task(self._do_late(deed))
-            self.late.add(task)
-            task.add_done_callback(self.late.discard)
-        return cut(request)
+        if lie is Lie.LATE:
+            self._accept_later(deed)
+        return cut(request) if lie in {Lie.CUT_BEFORE, Lie.LATE} else None
 
-    async def _misreported(self, request: web.Request, deed: Deed, lie: Lie, reply: Reply) -> web.Response:
-        match lie:
-            case Lie.CUT_AFTER:
-                return cut(request)
-            case Lie.NOT_JSON:
-                return web.Response(text=PAGE, content_type="text/html")
-            case Lie.ERROR_AFTER:
-                return deed.broken.response()
-            case Lie.SLOW:
-                await self._wait(self._slow_s)
-        return deed.misled(lie, reply).response()
+    async def _after(self, request: web.Request, deed: Deed, lie: Lie, reply: Reply) -> web.Response:
+        """Answer for what was accepted, but not with the truth, or not in time."""
+        if lie is Lie.SLOW:
+            await asyncio.sleep(self.lies.slow_s)
+        elif lie is Lie.CUT_AFTER:
+            return cut(request)
+        elif lie is Lie.HTML:
+            return web.Response(text=PAGE, content_type="text/html")
+        told = {Lie.ERROR_AFTER: deed.broken, Lie.OTHER_ID: deed.other_id(reply)}
+        return told.get(lie, reply).response()
 
-    async def _do_late(self, deed: Deed) -> None:
-        await self._wait(self._late_s)
-        await deed.do(None)
+    async def control(self, request: web.Request) -> web.Response:
+        """Take a plan of lies, and say which were told so far."""
+        if request.can_read_body:
+            try:
+                plan = await request.json()
+                self.lies.change(plan if isinstance(plan, dict) else {"plan": plan})
+            except ValueError as error:
+                return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"told": self.lies.told, "left": len(self.lies.planned), "later": len(self._later)})
 
-    async def _wait(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.hurry.wait()
+    async def close(self) -> None:
+        """Give up what would still be accepted: nobody was told that it would be."""
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
+
+    def _accept_later(self, deed: Deed) -> None:
+        async def later() -> None:
+            await asyncio.sleep(self.lies.late_s)
+            await deed.accept()
+
+        if len(self._later) < LATER_MAX:
+            task = asyncio.create_task(later())
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
 
 
 def cut(request: web.Request) -> web.Response:

@@ -1,93 +1,79 @@
-"""A stand-in for Slack on this machine, which lies on demand: `python -m duly_local.slack_fake --port 4100 --log FILE`.
+"""A fake Slack on loopback (`python -m duly_local.slack_fake`): messages are taken, read back, and lied about.
 
-What it accepted is in FILE, one line each, on the disk before it answers; FILE.faults says what was done to which
-request. Started again on the same FILE it still knows all of it. It listens on loopback only.
+What it accepted stands in DIR/accepted.jsonl before anybody is told. It stands in for Slack in demo, replay and
+tests; PEERS and the real Slack are what proves an adapter, this proves what happens when they misbehave.
 """
 
 import argparse
 import asyncio
-import json
+import os
 import signal
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
 
-from duly_local.lies import Lie, Lies, RetryAfter, shares_of
+from duly_local.lies import Lies, shares
 from duly_local.ports import HOST
 from duly_local.slack_methods import SlackFake
 from duly_local.slack_state import SCOPES, Workspace
 
-STOP_WITHIN_S = 1.0
+TOKEN_VARIABLE = "FAKE_SLACK_TOKEN"  # noqa: S105 - a name
+BODY_BYTES_MAX = 256 * 1024
 
 
 @asynccontextmanager
-async def serving(fake: SlackFake, port: int = 0) -> AsyncIterator[str]:
-    """Serve for as long as the block lasts; gives the address. Raises OSError if the port is taken."""
-    runner = web.AppRunner(fake.app(), access_log=None, handle_signals=False, shutdown_timeout=STOP_WITHIN_S)
+async def serving(
+    workspace: Workspace, port: int = 0, *, lies: Lies | None = None, read_lies: Lies | None = None
+) -> AsyncIterator[tuple[SlackFake, str]]:
+    """Serve for as long as the block lasts; gives the fake and its address. Raises OSError if the port is taken."""
+    fake = SlackFake(workspace, lies or Lies(), read_lies or Lies())
+    app = web.Application(client_max_size=BODY_BYTES_MAX)
+    app.add_routes(fake.routes())
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()
-        yield f"http://{HOST}:{runner.addresses[0][1]}"
+        yield fake, f"http://{HOST}:{runner.addresses[0][1]}"
     finally:
-        await runner.cleanup()
         await fake.close()
+        await runner.cleanup()
+        await workspace.close()
 
 
 async def serve(given: argparse.Namespace) -> None:
-    """Print the address as one line of JSON, and serve until told to stop or until the time is up."""
-    workspace = Workspace(
-        given.log,
-        token=given.token,
-        scopes=given.scopes,
-        unknown=given.unknown,
-        gone=given.gone,
-        lag=timedelta(seconds=given.lag_s),
-    )
-    lies = Lies(given.seed, given.shares, given.read_shares, given.forms)
-    stop = asyncio.Event()
+    """Serve until SIGTERM or SIGINT."""
+    ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(SlackFake(workspace, lies, slow_s=given.slow_s, late_s=given.late_s), given.port) as url:
-        sys.stdout.write(json.dumps({"url": url, "port": int(url.rpartition(":")[2])}) + "\n")
-        sys.stdout.flush()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(given.seconds_max):
-                await stop.wait()
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    workspace = Workspace(given.dir, token=token, scopes=given.scopes, unknown=given.unknown, gone=given.gone)
+    lies, read_lies = Lies(seed=given.seed, lag_s=given.lag_s), Lies(seed=given.seed + 1)
+    lies.change({"shares": shares(given.lies)})
+    read_lies.change({"shares": shares(given.read_lies)})
+    async with serving(workspace, given.port, lies=lies, read_lies=read_lies) as (_, url):
+        print(url, flush=True)  # noqa: T201 - who started it learns that it is ready, and where
+        await ended.wait()
 
 
-def words(text: str) -> tuple[str, ...]:
+def words(text: str) -> frozenset[str]:
     """Read a list with commas."""
-    return tuple(word.strip().casefold() for word in text.split(",") if word.strip())
-
-
-def forms(text: str) -> tuple[RetryAfter, ...]:
-    """Read forms of Retry-After; raises ValueError."""
-    return tuple(RetryAfter(word) for word in words(text))
+    return frozenset(word.strip().casefold() for word in text.split(",") if word.strip())
 
 
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m duly_local.slack_fake", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="the port; 0 takes a free one")
-    parser.add_argument("--log", type=Path, required=True, help="accepted messages, one JSON line each")
-    parser.add_argument("--token", default="", help="the token that is taken; without it any is")
-    parser.add_argument("--scopes", type=words, default=SCOPES, help="the token's scopes, with commas")
-    parser.add_argument("--unknown", type=words, default=(), help="addresses that nobody has, with commas")
-    parser.add_argument("--gone", type=words, default=(), help="addresses of deactivated people, with commas")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same lies")
-    kinds = ", ".join(Lie)
-    parser.add_argument("--shares", type=shares_of, default={}, help=f"percent of posts, as late=2,slow=1: {kinds}")
-    parser.add_argument("--read-shares", type=shares_of, default={}, help="the same for all other methods")
-    known = ", ".join(RetryAfter)
-    parser.add_argument("--forms", type=forms, default=tuple(RetryAfter), help=f"of Retry-After, with commas: {known}")
-    parser.add_argument("--slow-s", type=float, default=15, help="how long a slow answer takes")
-    parser.add_argument("--late-s", type=float, default=5, help="how long after its request a late one is accepted")
-    parser.add_argument("--lag-s", type=float, default=0, help="how long a message is missing from the history")
-    parser.add_argument("--seconds-max", type=float, default=7_200, help="end after this time in any case")
+    parser.add_argument("--port", type=int, default=0, help="the HTTP port; 0 takes a free one and says it")
+    parser.add_argument("--dir", type=Path, required=True, help="where accepted.jsonl is kept")
+    parser.add_argument("--scopes", type=words, default=SCOPES, help=f"the token's; it is in {TOKEN_VARIABLE}, or any")
+    parser.add_argument("--unknown", type=words, default=frozenset(), help="addresses that nobody has, with commas")
+    parser.add_argument("--gone", type=words, default=frozenset(), help="addresses of deactivated people, with commas")
+    parser.add_argument("--seed", type=int, default=0, help="what lies are drawn from")
+    parser.add_argument("--lies", default="", help="shares of posts, as 429=0.05,cut-after=0.03, or all=0.2")
+    parser.add_argument("--read-lies", default="", help="the same for what is asked before a post and read back")
+    parser.add_argument("--lag-s", type=float, default=0.0, help="how much later a message can be read back")
     asyncio.run(serve(parser.parse_args()))
 
 

@@ -1,188 +1,155 @@
-"""What a stand-in for Slack answers to each method it knows, and how it lies.
+"""What a fake Slack answers to each method it knows, under the lies that are drawn.
 
-auth.test, users.lookupByEmail, conversations.open, chat.postMessage and conversations.history, below /api/. Read
-methods are taken by POST with a form, by GET, and as JSON.
+auth.test, users.lookupByEmail, conversations.open, chat.postMessage and conversations.history, below /api/: asked by
+POST with a form or JSON, or by GET.
 """
 
-import asyncio
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 
-from duly_local.accepts import AcceptLog
-from duly_local.lies import Lie, Lies, retry_after, wall
-from duly_local.slack_state import BOT, BOT_USER, PAGE_MAX, TEAM, Workspace, named, shown
+from duly_local.lies import Lies
+from duly_local.lying import Deed, Liar, Reply
+from duly_local.slack_state import BOT, BOT_USER, TEAM, Workspace, named, shown
 
-BODY_BYTES_MAX = 256 * 1024
+POST = "chat.postMessage"
 TEXT_CHARACTERS_MAX = 40_000
-NEEDED = {
-    "users.lookupByEmail": "users:read.email",
-    "conversations.open": "im:write",
-    "chat.postMessage": "chat:write",
-}
+PAGE_MESSAGES, PAGE_MESSAGES_MAX = 100, 999
+NEEDED = {"users.lookupByEmail": "users:read.email", "conversations.open": "im:write", POST: "chat:write"}
+TOO_MANY = Reply({"ok": False, "error": "ratelimited"}, 429)
+BROKEN = Reply({"ok": False, "error": "internal_error"}, 500)
 Said = Mapping[str, Any]
 
 
 class SlackFake:
-    """Answers as Slack does, but for the lies."""
+    """The methods of one workspace."""
 
-    def __init__(
-        self, workspace: Workspace, lies: Lies | None = None, *, slow_s: float = 15, late_s: float = 5
-    ) -> None:
+    def __init__(self, workspace: Workspace, lies: Lies, read_lies: Lies) -> None:
         self.workspace = workspace
-        self.lies = lies or Lies()
+        self.liar, self.read_liar = Liar(lies), Liar(read_lies)
         self.asked: list[str] = []
         """Each method that was asked, in order."""
-        self.late: set[asyncio.Task[None]] = set()
-        """What is still to be accepted."""
-        self.hurry = asyncio.Event()
-        """Set: what is late comes now, and slow answers too."""
-        self._slow_s, self._late_s = slow_s, late_s
-        self._faults = AcceptLog(workspace.log.with_name(f"{workspace.log.name}.faults"))
-        self._methods: Mapping[str, Callable[[Said, Lie | None], Awaitable[dict[str, Any]]]] = {
+        self._methods: Mapping[str, Callable[[Said], Awaitable[Reply]]] = {
             "auth.test": self._auth_test,
             "users.lookupByEmail": self._lookup,
             "conversations.open": self._open,
-            "chat.postMessage": self._post,
+            POST: self._post,
             "conversations.history": self._history,
         }
 
-    def app(self) -> web.Application:
-        """Return the application to serve."""
-        app = web.Application(client_max_size=BODY_BYTES_MAX)
-        app.router.add_route("*", "/api/{method}", self._answer)
-        return app
+    def routes(self) -> list[web.RouteDef]:
+        """Name what may be asked."""
+        return [
+            web.route("*", "/api/{method}", self.answer),
+            web.post("/_fake/lies", self.liar.control),
+            web.get("/_fake/lies", self.liar.control),
+            web.post("/_fake/read-lies", self.read_liar.control),
+            web.post("/_fake/workspace", self.change),
+        ]
 
-    async def close(self) -> None:
-        """Take what was to be taken late, and let the logs go."""
-        self.hurry.set()
-        await asyncio.gather(*self.late)
-        self._faults.close()
-        self.workspace.close()
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Do what a method says, or refuse it; under the lie that is drawn for it."""
         method = request.match_info["method"]
-        if method not in self._methods:
-            return web.json_response({"ok": False, "error": "unknown_method"})
+        do = self._methods.get(method)
+        if do is None:
+            return no("unknown_method").response()
         self.asked.append(method)
         said = await arguments(request)
         refused = self._refused(method, said, request.headers.get("Authorization", ""))
         if refused is not None:
-            return web.json_response({"ok": False, **refused})
-        subject = f"{method} {subject_of(said)}"
-        lie = self.lies.next(subject, read=method != "chat.postMessage")
-        if lie is not None:
-            await self._faults.add({"at": wall().isoformat(), "subject": subject, "lie": lie.value})
-        if lie in {Lie.TOO_MANY, Lie.ERROR_BEFORE, Lie.CUT_BEFORE, Lie.REDIRECT, Lie.LATE}:
-            return self._unheard(request, lie, said, subject)
-        answer = await self._methods[method](said, lie)
-        return await self._told(request, lie, answer)
+            return refused.response()
+        liar = self.liar if method == POST else self.read_liar
+        return await liar.answer(request, Deed(lambda: do(said), TOO_MANY, BROKEN, other))
 
-    def _unheard(self, request: web.Request, lie: Lie, said: Said, subject: str) -> web.StreamResponse:
-        """Answer, or not, without having done it."""
-        if lie is Lie.TOO_MANY:
-            headers = retry_after(self.lies.form(subject), wall())
-            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=headers)
-        if lie is Lie.REDIRECT:
-            return web.Response(status=302, headers={"Location": f"{request.url.origin()}/api/auth.test"})
-        if lie is Lie.ERROR_BEFORE:
-            return web.Response(status=500, text="<html>Server error</html>", content_type="text/html")
-        if lie is Lie.LATE:
-            task = asyncio.create_task(self._take_late(said))
-            self.late.add(task)
-            task.add_done_callback(self.late.discard)
-        return cut(request)
+    async def change(self, request: web.Request) -> web.Response:
+        """Change who is here: lists of `unknown` and `gone` addresses, `archived` channels, `refuses` words."""
+        for name, listed in (await request.json()).items():
+            if name not in {"unknown", "gone", "archived", "refuses"}:
+                return web.json_response({"error": "no part of a workspace"}, status=400)
+            setattr(self.workspace, name, deque(listed) if name == "refuses" else frozenset(listed))
+        return web.json_response({"accepted": sum(map(len, self.workspace.messages.values()))})
 
-    async def _told(self, request: web.Request, lie: Lie | None, answer: dict[str, Any]) -> web.StreamResponse:
-        """Answer what was done, or something else, or nothing."""
-        if lie is Lie.SLOW:
-            await self._wait(self._slow_s)
-        match lie:
-            case Lie.CUT_AFTER:
-                return cut(request)
-            case Lie.ERROR_AFTER:
-                return web.Response(status=500, text="<html>Server error</html>", content_type="text/html")
-            case Lie.NOT_JSON:
-                return web.Response(text="<html>Everything is fine</html>", content_type="text/html")
-            case Lie.NOT_OK:
-                return web.json_response({"ok": False, "error": "internal_error"})
-            case Lie.ANOTHER_ID:
-                return web.json_response({**answer, "channel": named("D", "somebody else")})
-            case _:
-                return web.json_response(answer, headers={"X-OAuth-Scopes": ",".join(sorted(self.workspace.scopes))})
+    async def close(self) -> None:
+        """Give up what would still be accepted."""
+        await self.liar.close()
+        await self.read_liar.close()
 
-    def _refused(self, method: str, said: Said, authorization: str) -> dict[str, Any] | None:
-        token = authorization.removeprefix("Bearer ") or str(said.get("token", ""))
+    def _refused(self, method: str, said: Said, authorization: str) -> Reply | None:
+        token, scopes = authorization.removeprefix("Bearer ") or str(said.get("token", "")), self.workspace.scopes
         if not token:
-            return {"error": "not_authed"}
+            return no("not_authed")
         if self.workspace.token and token != self.workspace.token:
-            return {"error": "invalid_auth"}
+            return no("invalid_auth")
         scope = NEEDED.get(method, "")
         if method == "conversations.history":
             scope = "im:history" if str(said.get("channel", "")).startswith("D") else "channels:history"
-        if scope and scope not in self.workspace.scopes:
-            return {"error": "missing_scope", "needed": scope, "provided": ",".join(sorted(self.workspace.scopes))}
+        if scope and scope not in scopes:
+            return Reply({**no("missing_scope").body, "needed": scope, "provided": ",".join(sorted(scopes))})
         return None
 
-    async def _auth_test(self, _said: Said, _lie: Lie | None) -> dict[str, Any]:
-        return {"ok": True, "team": "Duly", "team_id": TEAM, "user": "duly", "user_id": BOT_USER, "bot_id": BOT}
+    async def _auth_test(self, _said: Said) -> Reply:
+        return Reply({"ok": True, "team": "Duly", "team_id": TEAM, "user": "duly", "user_id": BOT_USER, "bot_id": BOT})
 
-    async def _lookup(self, said: Said, _lie: Lie | None) -> dict[str, Any]:
-        email = str(said.get("email", "")).casefold()
-        if "@" not in email or email in self.workspace.unknown:
-            return {"ok": False, "error": "users_not_found"}
-        user, gone = await self.workspace.user(email), email in self.workspace.gone
-        return {"ok": True, "user": {"id": user, "team_id": TEAM, "deleted": gone, "profile": {"email": email}}}
+    async def _lookup(self, said: Said) -> Reply:
+        mail = str(said.get("email", "")).casefold()
+        if "@" not in mail or mail in self.workspace.unknown:
+            return no("users_not_found")
+        user, gone = await self.workspace.user(mail), mail in self.workspace.gone
+        return Reply({"ok": True, "user": {"id": user, "team_id": TEAM, "deleted": gone, "profile": {"email": mail}}})
 
-    async def _open(self, said: Said, _lie: Lie | None) -> dict[str, Any]:
+    async def _open(self, said: Said) -> Reply:
         user = str(said.get("users", ""))
-        email = self.workspace.users.get(user)
-        if email is None:
-            return {"ok": False, "error": "user_not_found" if user else "users_list_not_supplied"}
-        if email in self.workspace.gone:
-            return {"ok": False, "error": "user_disabled"}
-        return {"ok": True, "channel": {"id": f"D{user[1:]}"}}
+        mail = self.workspace.users.get(user)
+        if mail is None:
+            return no("user_not_found" if user else "users_list_not_supplied")
+        if mail in self.workspace.gone:
+            return no("user_disabled")
+        return Reply({"ok": True, "channel": {"id": f"D{user[1:]}"}})
 
-    async def _post(self, said: Said, _lie: Lie | None) -> dict[str, Any]:
+    async def _post(self, said: Said) -> Reply:
         if self.workspace.refuses:
-            return {"ok": False, "error": self.workspace.refuses.popleft()}
-        place = self.workspace.place(str(said.get("channel", "")))
+            return no(self.workspace.refuses.popleft())
+        place, wrong = self.workspace.place(str(said.get("channel", "")))
         text = str(said.get("text", ""))
-        if place.islower():
-            return {"ok": False, "error": place}
+        if wrong:
+            return no(wrong)
         if not text and not said.get("blocks"):
-            return {"ok": False, "error": "no_text"}
+            return no("no_text")
         if len(text) > TEXT_CHARACTERS_MAX:
-            return {"ok": False, "error": "msg_too_long"}
-        message = await self.workspace.take(place, said, wall())
-        posted = shown(message, metadata=True, blind=False)
-        return {"ok": True, "channel": place, "ts": message["ts"], "message": posted}
+            return no("msg_too_long")
+        message = await self.workspace.take(place, said)
+        return Reply({"ok": True, "channel": place, "ts": message["ts"], "message": shown(message, metadata=True)})
 
-    async def _take_late(self, said: Said) -> None:
-        await self._wait(self._late_s)
-        await self._post(said, None)
-
-    async def _wait(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.hurry.wait()
-
-    async def _history(self, said: Said, lie: Lie | None) -> dict[str, Any]:
-        place = self.workspace.place(str(said.get("channel", "")))
-        if place.islower() or place.startswith("#"):
-            return {"ok": False, "error": "channel_not_found"}
-        limit = min(int(number(said.get("limit"), 100)), PAGE_MAX)
-        first = int(urlsafe_b64decode(str(said["cursor"])).decode()) if said.get("cursor") else 0
+    async def _history(self, said: Said) -> Reply:
+        place, wrong = self.workspace.place(str(said.get("channel", "")))
+        if not place and wrong != "is_archived":
+            return no("channel_not_found")
+        size = min(max(1, int(number(said.get("limit"), PAGE_MESSAGES))), PAGE_MESSAGES_MAX)
+        try:
+            first = int(urlsafe_b64decode(str(said.get("cursor") or "MA==")).decode())
+        except ValueError:
+            return no("invalid_cursor")
         oldest, latest = number(said.get("oldest"), 0), number(said.get("latest"), float("inf"))
-        found = self.workspace.history(place, oldest, latest, wall())
+        there = self.workspace.history(place, oldest, latest, self.liar.lies.hidden_s())
         metadata = str(said.get("include_all_metadata", "")).lower() in {"1", "true"}
-        page = [shown(one, metadata=metadata, blind=lie is Lie.BLIND) for one in found[first : first + limit]]
-        more = len(found) > first + limit
-        cursor = urlsafe_b64encode(str(first + limit).encode()).decode() if more else ""
-        return {"ok": True, "messages": page, "has_more": more, "response_metadata": {"next_cursor": cursor}}
+        more = len(there) > first + size
+        following = urlsafe_b64encode(str(first + size).encode()).decode() if more else ""
+        page = [shown(one, metadata=metadata) for one in there[first : first + size]]
+        return Reply({"ok": True, "messages": page, "has_more": more, "response_metadata": {"next_cursor": following}})
+
+
+def no(error: str) -> Reply:
+    """Word a refusal as Slack does: with 200."""
+    return Reply({"ok": False, "error": error})
+
+
+def other(reply: Reply) -> Reply:
+    """Exchange what the answer is about for something else."""
+    return Reply({**reply.body, "channel": named("D", "somebody else")}, reply.status)
 
 
 async def arguments(request: web.Request) -> Said:
@@ -195,24 +162,9 @@ async def arguments(request: web.Request) -> Said:
     return {**request.query, **{name: str(value) for name, value in (await request.post()).items()}}
 
 
-def subject_of(said: Said) -> str:
-    """Name what a request is about: the outreach of a message, else the person or place."""
-    metadata = said.get("metadata")
-    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
-    told = payload.get("outreach_id") if isinstance(payload, dict) else None
-    return str(told or said.get("client_msg_id") or said.get("email") or said.get("users") or said.get("channel"))
-
-
 def number(text: Any, otherwise: float) -> float:
     """Read a number that may be missing."""
     try:
         return float(text)
     except (TypeError, ValueError):
         return otherwise
-
-
-def cut(request: web.Request) -> web.StreamResponse:
-    """Hang up without a word."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()

@@ -7,14 +7,13 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from datetime import timedelta
 from hmac import compare_digest
 from urllib.parse import urlencode
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from duly_local.lies import Lie
+from duly_local.lies import Lies
 from duly_local.lying import Deed, Liar, Reply
 from duly_local.twilio_callbacks import Callbacks
 from duly_local.twilio_texts import API, PAGE_TEXTS, PAGE_TEXTS_MAX, Texts
@@ -33,12 +32,11 @@ def fault(code: int, message: str, status: int = 400) -> Reply:
 class TwilioFake:
     """The routes of one account."""
 
-    def __init__(self, texts: Texts, callbacks: Callbacks, liar: Liar, token: str, lag_s: float) -> None:
+    def __init__(self, texts: Texts, callbacks: Callbacks, lies: Lies, read_lies: Lies, token: str) -> None:
         self.texts = texts
         self.callbacks = callbacks
-        self.liar = liar
+        self.liar, self.read_liar = Liar(lies), Liar(read_lies)
         self.token = token
-        self._lag = timedelta(seconds=lag_s)
 
     def routes(self) -> list[web.RouteDef]:
         """Name what may be asked."""
@@ -49,7 +47,9 @@ class TwilioFake:
             web.get(f"{account}/Messages/{{sid}}.json", self.fetch),
             web.post("/_twilio/simulate/message-status", self.simulate_status),
             web.post("/_twilio/simulate/inbound-message", self.simulate_inbound),
-            web.post("/_fake/lies", self.told),
+            web.post("/_fake/lies", self.liar.control),
+            web.get("/_fake/lies", self.liar.control),
+            web.post("/_fake/read-lies", self.read_liar.control),
             web.post("/_fake/numbers", self.numbers),
         ]
 
@@ -60,14 +60,13 @@ class TwilioFake:
         if (wrong := self._wrong(form)) is not None:
             return wrong.response()
 
-        async def accept(_lie: Lie | None) -> Reply:
+        async def accept() -> Reply:
             text = await self.texts.accept(form)
             reply = Reply(self.texts.shown(text), 201)
             self.callbacks.goes_on(text)
             return reply
 
-        subject = form.get("StatusCallback") or f"{form['To']} {form['Body']}"
-        return await self.liar.answer(request, Deed(subject, accept, TOO_MANY, BROKEN, misled))
+        return await self.liar.answer(request, Deed(accept, TOO_MANY, BROKEN, other))
 
     async def list(self, request: web.Request) -> web.StreamResponse:
         """Show texts, a page at a time; under the lie that is drawn for it."""
@@ -78,26 +77,21 @@ class TwilioFake:
             return fault(20001, "Invalid page").response()
         size = max(1, min(size, PAGE_TEXTS_MAX))
 
-        async def show(lie: Lie | None) -> Reply:
-            there = self.texts.listed(query, self._lag)
-            shown = [self.texts.shown(one, blind=lie is Lie.BLIND) for one in there[page * size : (page + 1) * size]]
+        async def show() -> Reply:
+            there = self.texts.listed(query, self.liar.lies.hidden_s())
+            shown = [self.texts.shown(one) for one in there[page * size : (page + 1) * size]]
             following = urlencode(query | {"Page": str(page + 1), "PageSize": str(size)})
             following = f"{request.path}?{following}" if len(there) > (page + 1) * size else ""
             answer = {"messages": shown, "page": page, "page_size": size, "next_page_uri": following or None}
             return Reply(answer | {"uri": request.path})
 
-        deed = Deed(f"list {query.get('To', '')}", show, TOO_MANY, BROKEN, misled, read=True)
-        return await self.liar.answer(request, deed)
+        return await self.read_liar.answer(request, Deed(show, TOO_MANY, BROKEN, other))
 
-    async def told(self, request: web.Request) -> web.Response:
-        """Lie to the next requests as the form says: `next` and `reads`, with commas; an empty word is the truth."""
-        form = await self._form(request)
-        try:
-            for name, told in (("next", self.liar.lies.told), ("reads", self.liar.lies.told_of_reads)):
-                told.extend(Lie(word) if word else None for word in form.get(name, "").split(",") if name in form)
-        except ValueError:
-            return fault(20001, "Unknown lie").response()
-        return web.json_response({"next": len(self.liar.lies.told), "reads": len(self.liar.lies.told_of_reads)})
+    async def close(self) -> None:
+        """Give up what would still be accepted, and told."""
+        await self.liar.close()
+        await self.read_liar.close()
+        await self.callbacks.close()
 
     async def fetch(self, request: web.Request) -> web.Response:
         """Show one text."""
@@ -162,11 +156,9 @@ class TwilioFake:
         return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
 
 
-def misled(lie: Lie, reply: Reply) -> Reply:
-    """Exchange the SID for one that belongs to no text, or say that something inside went wrong."""
-    if lie is Lie.ANOTHER_ID:
-        return Reply({**reply.body, "sid": "SM" + "f" * 32, "to": "+15005550006"}, reply.status)
-    return BROKEN if lie is Lie.NOT_OK else reply
+def other(reply: Reply) -> Reply:
+    """Exchange what an answer to a text is about: another SID, to another number."""
+    return Reply({**reply.body, "sid": "SM" + "f" * 32, "to": "+15005550006"}, reply.status)
 
 
 TOO_MANY, BROKEN = fault(20429, "Too Many Requests", 429), fault(20500, "Internal Server Error", 500)

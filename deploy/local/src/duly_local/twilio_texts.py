@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from duly_local.accepts import AcceptLog, entries
-from duly_local.lies import wall
+from duly_local.accept_log import AcceptLog, wall_now
 
 API = "2010-04-01"
 PAGE_TEXTS, PAGE_TEXTS_MAX = 50, 1_000
@@ -39,9 +37,7 @@ class Texts:
     """The texts of one account."""
 
     account: str
-    path: Path
-    """The accept log."""
-    log: AcceptLog = field(init=False)
+    log: AcceptLog
     by_sid: dict[str, Text] = field(default_factory=dict)
     by_recipient: dict[str, list[Text]] = field(default_factory=dict)
     asked: int = 0
@@ -53,8 +49,7 @@ class Texts:
 
     def __post_init__(self) -> None:
         """Know again what was accepted before this process."""
-        self.log = AcceptLog(self.path)
-        for line in entries(self.path):
+        for line in self.log.known:
             at = datetime.fromisoformat(line["at"])
             text = Text(**{one: line[one] for one in KEPT}, created_at=at, sent_at=at, status="delivered")
             self._keep(text)
@@ -68,11 +63,11 @@ class Texts:
             sender=form.get("From", ""),
             service=service,
             body=form["Body"],
-            created_at=wall(),
+            created_at=wall_now(),
             callback=form.get("StatusCallback", ""),
             status="accepted" if service else "queued",
         )
-        await self.log.add({one: getattr(text, one) for one in KEPT} | {"at": text.created_at.isoformat()})
+        await self.log.put({one: getattr(text, one) for one in KEPT} | {"at": text.created_at.isoformat()})
         self._keep(text)
         return text
 
@@ -83,27 +78,27 @@ class Texts:
             self.stopped.add((sender, to))
         elif word in START_WORDS:
             self.stopped.discard((sender, to))
-        return Text(f"SM{uuid4().hex}", to, sender, None, body, wall(), "", "received", "inbound")
+        return Text(f"SM{uuid4().hex}", to, sender, None, body, wall_now(), "", "received", "inbound")
 
     def move(self, text: Text, status: str, error_code: int | None = None) -> None:
         """Let a text go on; with its leaving it gets the day that lists are asked by."""
         text.status, text.error_code = status, error_code
         if status in {"sent", "delivered", "undelivered"} and text.sent_at is None:
-            text.sent_at = wall()
+            text.sent_at = wall_now()
 
-    def listed(self, query: Mapping[str, str], lag: timedelta) -> list[Text]:
-        """Return what a list shows, newest first; what is younger than `lag` is not shown yet."""
+    def listed(self, query: Mapping[str, str], hidden_s: float) -> list[Text]:
+        """Return what a list shows, newest first; what was accepted later than `hidden_s` ago is not shown yet."""
         there = self.by_recipient.get(query["To"], []) if "To" in query else list(self.by_sid.values())
-        before = wall() - lag
+        before = wall_now() - timedelta(seconds=hidden_s)
         return [one for one in reversed(there) if one.created_at <= before and _asked(one, query)]
 
-    def shown(self, text: Text, *, blind: bool = False) -> dict[str, Any]:
-        """Write a text as the API does; `blind` leaves out its words, as an account may be set to."""
+    def shown(self, text: Text) -> dict[str, Any]:
+        """Write a text as the API does."""
         uri = f"/{API}/Accounts/{self.account}/Messages/{text.sid}"
         return {
             "account_sid": self.account,
             "api_version": API,
-            "body": "" if blind else text.body,
+            "body": text.body,
             "date_created": _rfc2822(text.created_at),
             "date_sent": _rfc2822(text.sent_at),
             "date_updated": _rfc2822(text.sent_at or text.created_at),
