@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from tests.compliance import mail_bench, slack_bench
+from tests.compliance import mail_bench, slack_bench, sms_bench
 from tests.compliance.bench import Adapter
 
 ADAPTERS: Mapping[str, Adapter] = {
     "mail": Adapter(mail_bench.mail_bench, mail_bench.CANNOT, reads_back=False),
     "slack": Adapter(slack_bench.slack_bench),
+    "sms": Adapter(sms_bench.sms_bench),
 }

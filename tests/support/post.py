@@ -55,7 +55,7 @@ class Post:
 
 
 def sender(context: Context, channel: Channel, hours: Hours = ALWAYS, path: ReturnPath | None = None) -> Sender:
-    """Return a sending loop of messenger's that delivers to this channel, with return addresses or without."""
+    """Return a sending loop of messenger's that delivers to this post, with return addresses or without."""
     writes = Mailbox("Duly", "duly@example.org"), "UTC"
     mailer = Mailer(*writes) if path is None else ReturningMailer(path, *writes)
     return Sender(context, channel, mailer, rules(hours))

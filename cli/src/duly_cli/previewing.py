@@ -1,4 +1,4 @@
-"""`duly preview`: the mail that somebody would get now, on the screen or as files; nothing is sent."""
+"""`duly preview`: the mail or text that somebody would get now, on the screen or as files; nothing is sent."""
 
 import asyncio
 import json
@@ -25,6 +25,7 @@ def preview(
     state: UpState,
     person: Annotated[str | None, typer.Option("--person", help="The person's id in the source system.")] = None,
     locale: Annotated[str | None, typer.Option("--locale", help="Another locale than theirs, as de-AT.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="mail, slack or sms; mail by default.")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", envvar="DULY_TENANT", help="Whose message.")] = None,
     value: Annotated[
         list[str] | None, typer.Option("--value", help="NAME=TEXT instead of the message's sample; may be repeated.")
@@ -34,14 +35,16 @@ def preview(
     templates: Annotated[
         Path | None, typer.Option("--templates", help="With --sample: the folder of the tenants' own messages.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write .txt, .html and .eml into this folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write it into this folder: .txt, .html and .eml.")
+    ] = None,
     as_json: AsJson = False,
     token: Token = None,
 ) -> None:
-    """Show the mail that a person would get now: subject and text here, all of it with --out or --json."""
+    """Show what a person would get now: subject and text here, all of it with --out or --json."""
     with told_plainly():
         query = {f"value.{name}": text for name, text in map(given, value or ())}
-        said = {"message": message, "person": person, "tenant": tenant, "locale": locale, "at": at}
+        said = {"message": message, "person": person, "tenant": tenant, "locale": locale, "at": at, "channel": channel}
         query |= {name: text for name, text in said.items() if text}
         answer = of_sample(query, templates) if sample else _of_person(query, state, templates, token)
         if out is not None:
@@ -50,7 +53,15 @@ def preview(
         if as_json:
             sys.stdout.write(json.dumps(answer) + "\n")
             return
-        typer.echo(f"{answer['subject']}\n\n{answer['text']}".rstrip())
+        typer.echo("\n\n".join(filter(None, (answer.get("subject"), answer["text"], size(answer)))).rstrip())
+
+
+def size(answer: Mapping[str, Any]) -> str:
+    """Say how long a text is; of a mail nothing."""
+    if "segments" not in answer:
+        return ""
+    segments = f"{answer['segments']} segment{'' if answer['segments'] == 1 else 's'}"
+    return f"({segments}, {answer['encoding']}, {answer['characters']} characters)"
 
 
 def given(word: str) -> tuple[str, str]:
@@ -86,14 +97,16 @@ def _of_person(query: Mapping[str, str], state: Path, templates: Path | None, to
 
 
 def written(answer: Mapping[str, Any], folder: Path, locale: str) -> Sequence[Path]:
-    """Write the mail as three files and return them."""
+    """Write the mail as three files, or what another channel sends as one, and return them."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{answer['message']}-{''.join(one if one.isalnum() else '-' for one in locale)[:35]}"
-    contents = {
-        "txt": f"{answer['subject']}\n\n{answer['text']}",
-        "html": answer["html"],
-        "eml": answer["eml"],
-    }
+    if "eml" in answer:
+        text = f"{answer['subject']}\n\n{answer['text']}"
+        contents = {"txt": text, "html": answer["html"], "eml": answer["eml"]}
+    else:
+        contents = {f"{answer['channel']}.txt": answer["text"]}
+        if "blocks" in answer:  # what Slack's Block Kit Builder shows
+            contents["slack.json"] = json.dumps({"blocks": answer["blocks"]}, ensure_ascii=False, indent=2) + "\n"
     paths = []
     for ending, content in contents.items():
         path = folder / f"{name}.{ending}"

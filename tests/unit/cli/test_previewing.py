@@ -107,3 +107,15 @@ def test_sample_shows_a_tenants_own_message_before_it_is_installed(tmp_path: Pat
     exchange(words, "greeting:", "greting:")
     refused = duly(*own, "acme")
     assert (refused.exit_code, "en.yaml:4: unknown sentence 'greting'" in refused.stderr) == (2, True)
+
+
+def test_sample_for_slack_is_shown_as_text_and_written_with_its_blocks(tmp_path: Path) -> None:
+    shown = duly(*SAMPLE, "--channel", "slack", "--locale", "de", "--out", tmp_path)
+    built = json.loads((tmp_path / "deadline-reminder-de.slack.json").read_text("utf-8"))
+
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("Ihre Schulung ist bald fällig\nGuten Tag Alex Example,\n")
+    assert (tmp_path / "deadline-reminder-de.slack.txt").read_text("utf-8").rstrip() == shown.stdout.rstrip()
+    assert [block["type"] for block in built["blocks"]] == [
+        *("header", "section", "section", "actions", "section", "context"),
+    ]

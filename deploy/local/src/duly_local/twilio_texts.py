@@ -40,6 +40,8 @@ class Texts:
     log: AcceptLog
     by_sid: dict[str, Text] = field(default_factory=dict)
     by_recipient: dict[str, list[Text]] = field(default_factory=dict)
+    asked: int = 0
+    """Requests for a text."""
     stopped: set[tuple[str, str]] = field(default_factory=set)
     """Number and sender: who texted STOP to whom."""
     refused: dict[str, int] = field(default_factory=dict)
@@ -85,7 +87,7 @@ class Texts:
             text.sent_at = wall_now()
 
     def listed(self, query: Mapping[str, str], hidden_s: float) -> list[Text]:
-        """Return what a list shows, newest first; what is younger than `hidden_s` is not shown yet."""
+        """Return what a list shows, newest first; what was accepted later than `hidden_s` ago is not shown yet."""
         there = self.by_recipient.get(query["To"], []) if "To" in query else list(self.by_sid.values())
         before = wall_now() - timedelta(seconds=hidden_s)
         return [one for one in reversed(there) if one.created_at <= before and _asked(one, query)]

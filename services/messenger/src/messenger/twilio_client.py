@@ -58,15 +58,21 @@ class TwilioSettings:
     """Where Twilio reaches us; without it nobody is told what became of a text."""
     loopback_only: bool = False
 
+    answer_timeout_s: float = 15.0  # machine clock
+
     def __post_init__(self) -> None:
-        """Refuse a host that Twilio refuses in a callback's address."""
-        if self.public_url and "_" in (urlsplit(self.public_url).hostname or ""):
-            raise ValueError("public_url: Twilio calls no host with an underscore in its name")
+        """Refuse an address that cannot be used, before anything is sent; raises HttpUrlError, a ValueError."""
+        _ = self.http
 
     @property
     def http(self) -> HttpSettings:
         """Return what the session needs to know."""
-        return HttpSettings(url=self.url, gated_ends=(GATED,), loopback_only=self.loopback_only)
+        return HttpSettings(
+            url=self.url,
+            gated_ends=(GATED,),
+            loopback_only=self.loopback_only,
+            answer_timeout_s=self.answer_timeout_s,
+        )
 
 
 class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]

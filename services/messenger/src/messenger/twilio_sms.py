@@ -32,6 +32,11 @@ class TwilioSms:
         self._client = open_client(settings, self._http, wall)
         self._texts = TwilioTexts(self._client, settings.http.answer_timeout_s)
 
+    @property
+    def bounds(self) -> Bounds:
+        """Return how late this account may take a text, and show it."""
+        return BOUNDS
+
     async def deliver(self, letters: Sequence[Letter], gate: Gate) -> list[Answer]:
         """Send these texts side by side; the answers come in their order."""
         return await http_gate.deliver(letters, gate, self._send, self._http.settings)
