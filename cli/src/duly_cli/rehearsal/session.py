@@ -121,8 +121,6 @@ def settings(entry: Entry, rehearsal: Rehearsal, endpoints: Endpoints) -> Servic
         "messenger": {
             **rehearsal.way.settings(rehearsal.state, endpoints),
             "loopback_only": True,
-            "pacing": "report",  # its clock jumps: what would have waited is counted
-            "channel_policy_file": None,
             "bounce_domain": None,  # a replay's mails come back to nobody, whatever the environment says
             "bounce_port": None,
             "default_zone": rehearsal.play.policy.default_zone,

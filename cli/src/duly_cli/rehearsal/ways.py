@@ -47,8 +47,10 @@ class Way:
             "slack_token": None,
             "twilio_account_sid": None,
             "twilio_auth_token": None,
+            "twilio_messaging_service_sid": None,
+            "sms_from": None,
             "channel_policy_file": None,
-            "pacing": "report",
+            "pacing": "report",  # its clock jumps: what would have waited is counted
         }
         if self.by is By.SLACK:
             ours |= {"slack_token": SLACK_TOKEN, "slack_url": self.url}
@@ -57,7 +59,7 @@ class Way:
                 "twilio_account_sid": TWILIO_ACCOUNT,
                 "twilio_auth_token": TWILIO_TOKEN,
                 "twilio_url": self.url,
-                "sms_sender": TWILIO_NUMBER,
+                "sms_from": TWILIO_NUMBER,
                 "public_url": None,
             }
         if self.by is not By.MAIL:
