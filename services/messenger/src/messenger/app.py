@@ -112,7 +112,7 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     rules: dict[str, Rules] = {}
     loops: list[Loop] = []
     for line in lines:
-        way = line.make(Given(settings, words, path, share))
+        way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
         rules[line.name] = Rules(way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace)
         for number in range(1, line.loops(settings) + 1):

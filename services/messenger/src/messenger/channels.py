@@ -70,6 +70,13 @@ class Line:
     make: Callable[[Given], Way]
     can_be_asked: bool = False  # whether its way has a read-back
 
+    def way(self, given: Given) -> Way:
+        """Make its way; raises ValueError where the line says something else of it: a doubt would be nobody's."""
+        way = self.make(given)
+        if (way.readback is not None) != self.can_be_asked:
+            raise ValueError(f"{self.name}: can_be_asked says whether there is a read-back")
+        return way
+
 
 def mail(given: Given) -> Way:
     """Mail by SMTP: no read-back, so what stays in doubt is parked; no pace but the relay's own."""
@@ -117,9 +124,9 @@ def hours(opens: str, closes: str, settings: Settings) -> Hours:
     return Hours(time.fromisoformat(opens), time.fromisoformat(closes), settings.default_zone)
 
 
-def set_up(settings: Settings, catalogue: Sequence[Line] = CATALOGUE) -> list[Line]:
+def set_up(settings: Settings) -> list[Line]:
     """Return the channels that exist in this process."""
-    return [line for line in catalogue if line.is_set_up(settings)]
+    return [line for line in CATALOGUE if line.is_set_up(settings)]
 
 
 def missing(names: Sequence[str]) -> list[str]:
