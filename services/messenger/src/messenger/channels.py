@@ -9,13 +9,11 @@ from datetime import time, timedelta
 from typing import Protocol
 
 from messenger.channel import Channel, ReadBack
-from messenger.domain import CHANNELS, MAIL, SLACK, Hours
+from messenger.domain import CHANNELS, MAIL, Hours
 from messenger.mailer import Mailer
 from messenger.pacing import Pace
 from messenger.return_path import ReturningMailer, ReturnPath
 from messenger.settings import Settings
-from messenger.slack import SlackChannel
-from messenger.slack_letters import SlackLetters
 from messenger.smtp import SmtpChannel
 from messenger.smtp_settings import parse_smtp_url
 from messenger.wording import Words
@@ -24,10 +22,6 @@ from messenger.writer import Writer
 ATTEMPTS_MAX = 32
 """Attempts of one process that may be without an outcome (RELIABILITY 6.2), shared out equally among its loops: each
 keeps its share, so that a slow provider takes nothing from the others."""
-
-
-SLACK_INTERVAL_S = 1.0
-"""Slack takes about one message a second for each place."""
 
 
 class Adapter(Channel, Protocol):
@@ -70,6 +64,13 @@ class Line:
     make: Callable[[Given], Way]
     can_be_asked: bool = False  # whether its way has a read-back
 
+    def way(self, given: Given) -> Way:
+        """Make its way; raises ValueError where the line says something else of it: a doubt would be nobody's."""
+        way = self.make(given)
+        if (way.readback is not None) != self.can_be_asked:
+            raise ValueError(f"{self.name}: can_be_asked says whether there is a read-back")
+        return way
+
 
 def mail(given: Given) -> Way:
     """Mail by SMTP: no read-back, so what stays in doubt is parked; no pace but the relay's own."""
@@ -88,28 +89,7 @@ def mail(given: Given) -> Way:
     )
 
 
-def slack(given: Given) -> Way:
-    """Slack: one message a second to a person, and a history that settles doubts."""
-    settings = given.settings
-    found = settings.slack(loopback_only=settings.loopback_only)
-    if found is None:
-        raise ValueError("slack is not set up")
-    asked = SlackChannel(found)
-    return Way(
-        adapter=lambda: SlackChannel(found),
-        writer=SlackLetters(settings.default_zone, given.words.chats),
-        hours=hours(settings.slack_opens, settings.slack_closes, settings),
-        doubt_wait=asked.bounds.first_check_after,
-        readback=asked,
-        pace=Pace(SLACK_INTERVAL_S, by_person=True, waits=settings.pacing == "wait"),
-        close=asked.close,
-    )
-
-
-CATALOGUE = (
-    Line(MAIL, lambda _settings: True, lambda settings: settings.senders, mail),
-    Line(SLACK, lambda settings: settings.slack_token is not None, lambda _settings: 1, slack, can_be_asked=True),
-)
+CATALOGUE = (Line(MAIL, lambda _settings: True, lambda settings: settings.senders, mail),)
 
 
 def hours(opens: str, closes: str, settings: Settings) -> Hours:
@@ -117,9 +97,9 @@ def hours(opens: str, closes: str, settings: Settings) -> Hours:
     return Hours(time.fromisoformat(opens), time.fromisoformat(closes), settings.default_zone)
 
 
-def set_up(settings: Settings, catalogue: Sequence[Line] = CATALOGUE) -> list[Line]:
+def set_up(settings: Settings) -> list[Line]:
     """Return the channels that exist in this process."""
-    return [line for line in catalogue if line.is_set_up(settings)]
+    return [line for line in CATALOGUE if line.is_set_up(settings)]
 
 
 def missing(names: Sequence[str]) -> list[str]:

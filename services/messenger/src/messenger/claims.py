@@ -115,14 +115,16 @@ class Claims(Work):
         """Lease messages in doubt of one channel to whoever asks its provider (machine clock); the state stays."""
         rows = await self._connection.fetch(
             """
+            WITH t AS MATERIALIZED (  -- looked for once, whatever the planner thinks of a join
+                SELECT tenant_id, outreach_id FROM ledger
+                 WHERE state = 'in_doubt' AND channel = $1 AND next_due_at <= $2
+                   AND (lease_until IS NULL OR lease_until < clock_timestamp())
+                 ORDER BY next_due_at
+                 LIMIT $3
+                   FOR UPDATE SKIP LOCKED)
             UPDATE ledger AS l
                SET asking = $4, lease_until = clock_timestamp() + $5
-              FROM (SELECT tenant_id, outreach_id FROM ledger
-                     WHERE state = 'in_doubt' AND channel = $1 AND next_due_at <= $2
-                       AND (lease_until IS NULL OR lease_until < clock_timestamp())
-                     ORDER BY next_due_at
-                     LIMIT $3
-                       FOR UPDATE SKIP LOCKED) AS t
+              FROM t
              WHERE l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id
             RETURNING l.*
             """,

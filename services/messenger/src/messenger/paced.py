@@ -81,20 +81,22 @@ class Paced(Ledger):
         """Give all that waits for these people a moment each, one interval apart, so that it is in nobody's way."""
         await self._connection.execute(
             """
+            WITH s AS MATERIALIZED (
+                SELECT q.tenant_id, q.outreach_id, t.free_at,
+                       row_number() OVER (PARTITION BY t.tenant_id, t.person_id
+                                              ORDER BY q.next_due_at, q.outreach_id) AS place
+                  FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS t (tenant_id, person_id, free_at)
+                 CROSS JOIN LATERAL (SELECT w.tenant_id, w.outreach_id, w.next_due_at
+                                       FROM ledger AS w
+                                      WHERE w.tenant_id = t.tenant_id AND w.person_id = t.person_id
+                                        AND w.state = 'due' AND w.channel = $1 AND w.next_due_at <= $6
+                                        AND NOT (w.outreach_id = ANY($7::uuid[]))
+                                      ORDER BY w.next_due_at
+                                      LIMIT $8
+                                        FOR UPDATE SKIP LOCKED) AS q)
             UPDATE ledger AS l
                SET next_due_at = s.free_at + $5::interval * (s.place - 1), reason = 'paced'
-              FROM (SELECT q.tenant_id, q.outreach_id, t.free_at,
-                           row_number() OVER (PARTITION BY t.tenant_id, t.person_id
-                                                  ORDER BY q.next_due_at, q.outreach_id) AS place
-                      FROM unnest($2::text[], $3::text[], $4::timestamptz[]) AS t (tenant_id, person_id, free_at)
-                     CROSS JOIN LATERAL (SELECT w.tenant_id, w.outreach_id, w.next_due_at
-                                           FROM ledger AS w
-                                          WHERE w.tenant_id = t.tenant_id AND w.person_id = t.person_id
-                                            AND w.state = 'due' AND w.channel = $1 AND w.next_due_at <= $6
-                                            AND NOT (w.outreach_id = ANY($7::uuid[]))
-                                          ORDER BY w.next_due_at
-                                          LIMIT $8
-                                            FOR UPDATE SKIP LOCKED) AS q) AS s
+              FROM s
              WHERE l.tenant_id = s.tenant_id AND l.outreach_id = s.outreach_id
             """,
             channel,
@@ -113,23 +115,25 @@ class Paced(Ledger):
         """Give all that waits for these accounts a moment each; everybody's first message before anybody's second."""
         await self._connection.execute(
             """
+            WITH q AS MATERIALIZED (
+                SELECT w.tenant_id, w.outreach_id, w.next_due_at, t.free_at,
+                       row_number() OVER (PARTITION BY w.tenant_id, w.person_id
+                                              ORDER BY w.next_due_at, w.outreach_id) AS turn
+                  FROM unnest($2::text[], $3::timestamptz[]) AS t (tenant_id, free_at)
+                 CROSS JOIN LATERAL (SELECT v.tenant_id, v.outreach_id, v.person_id, v.next_due_at
+                                       FROM ledger AS v
+                                      WHERE v.tenant_id = t.tenant_id
+                                        AND v.state = 'due' AND v.channel = $1 AND v.next_due_at <= $5
+                                        AND NOT (v.outreach_id = ANY($6::uuid[]))
+                                      ORDER BY v.next_due_at
+                                      LIMIT $7
+                                        FOR UPDATE SKIP LOCKED) AS w), s AS MATERIALIZED (
+                SELECT tenant_id, outreach_id, free_at,
+                       row_number() OVER (PARTITION BY tenant_id ORDER BY turn, next_due_at, outreach_id) AS place
+                  FROM q)
             UPDATE ledger AS l
                SET next_due_at = s.free_at + $4::interval * (s.place - 1), reason = 'paced'
-              FROM (SELECT r.tenant_id, r.outreach_id, r.free_at,
-                           row_number() OVER (PARTITION BY r.tenant_id
-                                                  ORDER BY r.turn, r.next_due_at, r.outreach_id) AS place
-                      FROM (SELECT q.*, t.free_at,
-                                   row_number() OVER (PARTITION BY q.tenant_id, q.person_id
-                                                          ORDER BY q.next_due_at, q.outreach_id) AS turn
-                              FROM unnest($2::text[], $3::timestamptz[]) AS t (tenant_id, free_at)
-                             CROSS JOIN LATERAL (SELECT w.tenant_id, w.outreach_id, w.person_id, w.next_due_at
-                                                   FROM ledger AS w
-                                                  WHERE w.tenant_id = t.tenant_id
-                                                    AND w.state = 'due' AND w.channel = $1 AND w.next_due_at <= $5
-                                                    AND NOT (w.outreach_id = ANY($6::uuid[]))
-                                                  ORDER BY w.next_due_at
-                                                  LIMIT $7
-                                                    FOR UPDATE SKIP LOCKED) AS q) AS r) AS s
+              FROM s
              WHERE l.tenant_id = s.tenant_id AND l.outreach_id = s.outreach_id
             """,
             channel,
