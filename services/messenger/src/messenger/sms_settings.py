@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from duly_chassis.settings import ServiceSettings
 from messenger.twilio_client import ACCOUNT, TWILIO_URL, TwilioSettings
 
-SENDER = r"^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|(?=[^ ]*[A-Za-z])[A-Za-z0-9 ]{1,11})$"
+SENDER = r"^(\+[1-9][0-9]{6,14}|[0-9]{3,8}|[A-Za-z][A-Za-z0-9 ]{0,10})$"
 SERVICE = r"^MG[0-9a-f]{32}$"
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
 
