@@ -14,7 +14,7 @@ WHOLE: dict[str, Any] = {"twilio_account_sid": ACCOUNT, "twilio_auth_token": "a-
 
 
 def settings(**given: Any) -> Settings:
-    own = {"database_url": "postgresql://duly@127.0.0.1/duly", "kafka_bootstrap": "127.0.0.1:9092"}
+    own: dict[str, Any] = {"database_url": "postgresql://duly@127.0.0.1/duly", "kafka_bootstrap": "127.0.0.1:9092"}
     return Settings(**own, smtp_url=SecretStr("smtp://127.0.0.1:25"), **given)
 
 
