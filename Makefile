@@ -6,7 +6,7 @@ OULAD := $(if $(DULY_OULAD_DIR),$(DULY_OULAD_DIR),$(wildcard ../shared/data/oula
 SOURCES := contracts chassis services cli deploy tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-fast faults faults-release bench demo up contracts golden pictures
+.PHONY: help setup check test test-fast faults faults-release peers bench demo up contracts golden pictures
 
 ##@ Begin
 help: ## List the targets
@@ -41,10 +41,14 @@ check: setup ## Lint, types, boundaries, schemas, docs
 	$(BIN)/pytest -q tests/architecture tests/contracts
 
 test: setup ## Everything: unit, contracts, architecture, integration, replay, faults (DULY_OULAD_DIR adds the real folder)
-	$(BIN)/pytest -q tests
+	$(BIN)/pytest -q tests -m "not peer"
 
 test-fast: setup ## What needs no server
-	$(BIN)/pytest -q tests -m "not connected and not campaign"
+	$(BIN)/pytest -q tests -m "not connected and not campaign and not peer"
+
+peers: setup ## Speak with independent programs, fetched once into your cache: emulate, mitmproxy; and the machine's Postfix
+	$(BIN)/python -m tests.peers.install
+	$(BIN)/pytest -q tests/peers
 
 faults: setup ## Kill a replay ten times, then services, PostgreSQL and the broker under them; check with code that shares nothing
 	$(BIN)/python -m tests.faults.campaign

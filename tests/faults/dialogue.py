@@ -3,18 +3,22 @@
 import asyncio
 import hashlib
 import re
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from tests.faults.logs import Log, SyncedLog
-from tests.faults.plan import REFUSED_FOR_GOOD, Fault, Plan, Where
+from tests.faults.plan import IN_THE_OPEN, NO_TLS, REFUSED_FOR_GOOD, TLS_FAILURES, Fault, Plan, Where
+from tests.faults.tls import Contexts
 
 LINE_BYTES_MAX = 4_096
 MAIL_BYTES_MAX = 1_000_000
 CONNECTIONS_MAX = 200
 TURN_S = 0.002
+HANDSHAKE_S = 10.0
+GARBAGE = b"this is no TLS\r\n"
 DRIP_S = 0.08
 """Between two bytes of a slow 250: a few seconds in all, well within a client's patience."""
 TOKEN = re.compile(rb"\b(?:CNRY|TRNG)[0-9A-Za-z]+")
@@ -29,6 +33,7 @@ class Mailbox:
     plan: Plan
     accepts: SyncedLog
     faults: Log
+    tls: Contexts | None = None  # offered, and then demanded
     connections: int = 0
     turned: tuple[float, float] | None = None
     """The last two turns of the loop: what is read now had not arrived at the first of them, or it was read before."""
@@ -57,8 +62,13 @@ class Dialogue(asyncio.Protocol):
         self._headers: dict[str, str] | None = None
         self._begun_at: float | None = None  # when the first bytes of the body were read
         self._after: float | None = None  # they arrived later than that
+        self._secure = False
+        self._gone = False
+        self._upgrading: asyncio.Task[None] | None = None
+        self._no_tls: Fault | None = None  # what is to be said to the first bytes of a handshake
         self._commands: dict[bytes, Callable[[str], None]] = {
             b"EHLO": self._ehlo,
+            b"STAR": self._starttls,
             b"HELO": lambda _: self._reply("250 liar.test"),
             b"MAIL": self._mail,
             b"RCPT": self._rcpt,
@@ -77,10 +87,14 @@ class Dialogue(asyncio.Protocol):
             self._reply("220 liar.test ESMTP")
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's signature
-        self._mailbox.connections -= 1
-        self._paused = True
+        self._mailbox.connections -= not self._gone
+        self._gone = self._paused = True
 
     def data_received(self, data: bytes) -> None:
+        if self._no_tls is not None:
+            self._transport.write(GARBAGE)
+            self._transport.close()
+            return
         self._unread += data
         self._read_on()
 
@@ -105,9 +119,49 @@ class Dialogue(asyncio.Protocol):
 
     def _ehlo(self, _: str) -> None:
         self._forget()
-        self._reply(f"250-liar.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE {MAIL_BYTES_MAX}")
+        offer = "250-STARTTLS\r\n" if self._mailbox.tls and not self._secure else ""
+        self._reply(f"250-liar.test\r\n{offer}250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE {MAIL_BYTES_MAX}")
+
+    def _starttls(self, _: str) -> None:
+        if self._mailbox.tls is None or self._secure:
+            self._reply("503 5.5.1 not here")
+            return
+        fault = self._mailbox.plan.at_starttls()
+        if fault is not None:
+            self._note(fault)
+        if fault is not None and fault.code is not None:
+            self._reply(f"{fault.code} 4.7.0 not now")
+            return
+        self._unread.clear()  # what follows it in the open was said by nobody knows whom
+        if fault is not None and fault.where is Where.HANDSHAKE:
+            self._no_tls = fault
+        else:
+            context = self._mailbox.tls.of(fault)
+            self._paused = True
+            self._transport.pause_reading()
+            self._upgrading = asyncio.ensure_future(self._upgrade(context))
+        self._reply("220 2.0.0 go ahead")
+
+    async def _upgrade(self, context: ssl.SSLContext) -> None:
+        """Go on under TLS, or not at all."""
+        try:
+            upgraded = await asyncio.get_running_loop().start_tls(
+                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
+            )
+        except OSError:  # ssl.SSLError is one too: whoever called does not like what he was shown
+            upgraded = None
+        if upgraded is None:
+            self.connection_lost(None)
+            return
+        self._transport = upgraded
+        self._secure, self._paused = True, False
+        self._read_on()
 
     def _mail(self, line: str) -> None:
+        if self._mailbox.tls is not None and not self._secure:
+            self._note(Fault(Where.MAIL), deed=IN_THE_OPEN)
+            self._reply("530 5.7.0 STARTTLS first")
+            return
         fault = self._mailbox.plan.at_mail()
         if fault is not None:
             self._lie(fault)
@@ -196,6 +250,7 @@ class Dialogue(asyncio.Protocol):
             "at": time.time(),
             "begun": self._begun_at,
             "after": self._after,
+            "secure": self._secure,
             "from": self._sender,
             "to": self._recipients,
             "headers": self._headers,
@@ -239,12 +294,12 @@ class Dialogue(asyncio.Protocol):
         else:
             self._transport.abort()
 
-    def _note(self, fault: Fault, address: str | None = None) -> None:
+    def _note(self, fault: Fault, address: str | None = None, deed: str = "") -> None:
         """Log the lie before it is told."""
         self._mailbox.faults.add(
             {
                 "at": time.time(),
-                "deed": _deed(fault),
+                "deed": deed or _deed(fault),
                 "where": fault.where,
                 "code": fault.code,
                 "to": address or (self._recipients[0] if self._recipients else None),
@@ -265,6 +320,8 @@ class Dialogue(asyncio.Protocol):
 
 
 def _deed(fault: Fault) -> str:
+    if fault.where in TLS_FAILURES:
+        return NO_TLS
     if fault.where is Where.DRIP:
         return "dripped"
     return "cut" if fault.code is None else "refused"

@@ -6,6 +6,8 @@ its id), plus a couple of times at MAIL, where nobody can say whose mail it is; 
 """
 
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,11 +16,16 @@ MAILS_BETWEEN_REFUSALS_AT_MAIL = 64
 
 REFUSALS_BEFORE_BODY_MAX = 2
 REFUSED_FOR_GOOD = 554
+REFUSED_STARTTLS = 454
 
 
 class Where(StrEnum):
     """The point of the dialogue at which the server misbehaved."""
 
+    STARTTLS = "starttls"  # refused for now
+    HANDSHAKE = "handshake"  # 220, then what is no TLS
+    STRANGER = "stranger"  # a certificate nobody vouches for
+    ELSEWHERE = "elsewhere"  # a trusted one, with another's name
     MAIL = "mail"
     RCPT = "rcpt"
     DATA = "data"
@@ -29,6 +36,14 @@ class Where(StrEnum):
     ACCEPTED = "accepted"
     DRIP = "drip"
 
+
+TLS_FAILURES = (Where.STARTTLS, Where.HANDSHAKE, Where.STRANGER, Where.ELSEWHERE)
+"""Taken in turn, so that few failures already are of every kind."""
+NO_TLS, IN_THE_OPEN = "no TLS", "heard in the open"
+"""What the server notes of a connection that came to nothing, and of one on which a mail was begun without TLS."""
+REFUSES_FOR_S = 45.0
+"""Where connections fail before anybody knows for which mail, a gentle server refuses for so long only, from the first
+time on: a mail that was refused comes back after a minute, and then is refused no more."""
 
 BODY_BEGAN = frozenset({Where.AFTER_354, Where.MID_BODY, Where.WHOLE_BODY, Where.ACCEPTED})
 """Cut here, a client cannot know whether its mail was accepted."""
@@ -51,6 +66,7 @@ class Shares:
     cut_after: float = 0
     refuse_good: float = 0  # 554 at the final dot, and no second try
     drip: float = 0  # accepted, the 250 byte by byte
+    tls: float = 0  # in percent of the connections: no TLS comes of STARTTLS
 
 
 @dataclass(slots=True)
@@ -65,7 +81,11 @@ class Plan:
     shares: Shares
     gentle: bool = False
     lie_mails: int | None = None  # honest after so many; None: lies to the end
+    clock: Callable[[], float] = time.monotonic
     mails: int = 0
+    upgrades: int = 0
+    tls_failures: int = 0
+    first_refused_at: float | None = None
     last_refused_at_mail: int = -MAILS_BETWEEN_REFUSALS_AT_MAIL
     attempts: dict[str, int] = field(default_factory=dict)
     refused_before_body: dict[str, int] = field(default_factory=dict)
@@ -73,6 +93,15 @@ class Plan:
     cut_before_body: set[str] = field(default_factory=set)  # addresses
     cut_by_id: set[str] = field(default_factory=set)
     addresses_cut_by_id: set[str] = field(default_factory=set)
+
+    def at_starttls(self) -> Fault | None:
+        """Let a connection come to nothing, whosever mail it was meant for."""
+        self.upgrades += 1
+        if self._draw("tls", str(self.upgrades)) >= self.shares.tls or self._refused_enough():
+            return None
+        where = TLS_FAILURES[self.tls_failures % len(TLS_FAILURES)]
+        self.tls_failures += 1
+        return Fault(where, REFUSED_STARTTLS if where is Where.STARTTLS else None)
 
     def at_mail(self) -> Fault | None:
         """Refuse a mail of which nothing is known yet, rarely and never close together."""
@@ -103,7 +132,8 @@ class Plan:
         if draw >= self.shares.cut_before / 2:
             return None
         self.cut_before_body.add(address)
-        return Fault(Where.DATA if draw < self.shares.cut_before / 4 else Where.AFTER_354)
+        early = draw < self.shares.cut_before / 4 and not self._refused_enough()  # to a client as good as a refusal
+        return Fault(Where.DATA if early else Where.AFTER_354)
 
     def at_headers(self, identity: str, address: str) -> Fault | None:
         """Decide about a mail that is known by its id: refuse or cut it, each once in its life."""
@@ -111,7 +141,12 @@ class Plan:
             return Fault(Where.FINAL_DOT, REFUSED_FOR_GOOD)
         draw = self._draw("dot", identity)
         spent = self.gentle and address in self.refused_before_body
-        if identity not in self.refused_at_dot and not spent and draw < self.shares.refuse / 3:
+        if (
+            identity not in self.refused_at_dot
+            and not spent
+            and draw < self.shares.refuse / 3
+            and not self._refused_enough()
+        ):
             self.refused_at_dot.add(identity)
             if self.gentle:
                 self.refused_before_body[address] = REFUSALS_BEFORE_BODY_MAX
@@ -134,8 +169,19 @@ class Plan:
         spent = self.refused_before_body.get(address, 0)
         if spent >= REFUSALS_BEFORE_BODY_MAX or self._draw(where, address, attempt) >= self.shares.refuse / 3:
             return None
+        if self._refused_enough():
+            return None
         self.refused_before_body[address] = REFUSALS_BEFORE_BODY_MAX if self.gentle else spent + 1
         return Fault(where, self._code(where, address, attempt))
+
+    def _refused_enough(self) -> bool:
+        """Tell whether the time of refusals is over; the first one begins it."""
+        if not self.gentle or not self.shares.tls:
+            return False
+        now = self.clock()
+        if self.first_refused_at is None:
+            self.first_refused_at = now
+        return now > self.first_refused_at + REFUSES_FOR_S
 
     def _code(self, *about: str) -> int:
         return 451 if self._draw("code", *about) < 50 else 421

@@ -54,7 +54,8 @@ def smtp_server(log: Path, seed: int = 1, shares: Shares | None = None, *more: s
     command = [sys.executable, "-m", "tests.faults.smtp", "--log", str(log), "--seed", str(seed)]
     command += ["--refuse-percent", str(lies.refuse)]
     command += ["--cut-before-percent", str(lies.cut_before), "--cut-after-percent", str(lies.cut_after)]
-    command += ["--refuse-good-percent", str(lies.refuse_good), "--drip-percent", str(lies.drip), *more]
+    command += ["--refuse-good-percent", str(lies.refuse_good), "--drip-percent", str(lies.drip)]
+    command += [*(("--tls", "--tls-percent", str(lies.tls)) if lies.tls else ()), *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) as server:
         assert server.stdout is not None
         try:

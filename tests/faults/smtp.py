@@ -16,12 +16,15 @@ from pathlib import Path
 from tests.faults.dialogue import Dialogue, Mailbox
 from tests.faults.logs import Log, SyncedLog
 from tests.faults.plan import Plan, Shares
+from tests.faults.tls import Contexts
 
 
-async def serve(port: int, log: Path, faults: Path, plan: Plan, seconds_max: float, *, turns: bool) -> None:
+async def serve(
+    port: int, log: Path, faults: Path, plan: Plan, seconds_max: float, *, turns: bool, tls: bool = False
+) -> None:
     """Listen on loopback, print the port, and serve until told to stop or until the time is up."""
     loop = asyncio.get_running_loop()
-    mailbox = Mailbox(plan, SyncedLog(log), Log(faults))
+    mailbox = Mailbox(plan, SyncedLog(log), Log(faults), Contexts.read() if tls else None)
     writing = asyncio.create_task(mailbox.accepts.run())
     turning = asyncio.create_task(mailbox.turn()) if turns else None
     server = await loop.create_server(lambda: Dialogue(mailbox), "127.0.0.1", port, backlog=128)
@@ -53,6 +56,8 @@ def main() -> int:
     parser.add_argument("--cut-after-percent", type=float, default=0, help="mails accepted, their 250 never sent")
     parser.add_argument("--refuse-good-percent", type=float, default=0, help="mails refused for good, 554")
     parser.add_argument("--drip-percent", type=float, default=0, help="mails accepted, their 250 byte by byte")
+    parser.add_argument("--tls-percent", type=float, default=0, help="connections that come to nothing at STARTTLS")
+    parser.add_argument("--tls", action="store_true", help="offer STARTTLS, and take no mail without it")
     parser.add_argument("--gentle", action="store_true", help="refuse no mail for now more than once")
     parser.add_argument("--lie-mails", type=int, help="be honest after so many attempts; default: lie to the end")
     parser.add_argument("--turns", action="store_true", help="note before when the first bytes cannot have arrived")
@@ -64,10 +69,11 @@ def main() -> int:
         given.cut_after_percent,
         given.refuse_good_percent,
         given.drip_percent,
+        given.tls_percent,
     )
     faults = given.faults or given.log.with_name(given.log.name + ".faults")
     plan = Plan(given.seed, shares, gentle=given.gentle, lie_mails=given.lie_mails)
-    asyncio.run(serve(given.port, given.log, faults, plan, given.seconds_max, turns=given.turns))
+    asyncio.run(serve(given.port, given.log, faults, plan, given.seconds_max, turns=given.turns, tls=given.tls))
     return 0
 
 

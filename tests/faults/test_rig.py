@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import socket
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -16,8 +17,9 @@ import pytest
 from tests.faults.checker import check, gather
 from tests.faults.logs import read
 from tests.faults.naive import send_naively
-from tests.faults.plan import Plan, Shares, Where
+from tests.faults.plan import IN_THE_OPEN, REFUSES_FOR_S, TLS_FAILURES, Fault, Plan, Shares, Where
 from tests.faults.processes import PROJECT, smtp_server
+from tests.faults.tls import TRUSTED
 from tests.oracle.folder import generate
 
 MAIL = (
@@ -162,7 +164,7 @@ def test_plan_uses_every_lie_and_draws_the_same_from_the_same_seed() -> None:
 
     assert first == drawn(1)
     assert first != drawn(2)
-    assert set(Where) - {Where.MAIL, Where.DRIP} == {where for _, where, _ in first}
+    assert set(Where) - {Where.MAIL, Where.DRIP, *TLS_FAILURES} == {where for _, where, _ in first}
     assert {421, 451, None} == {code for _, _, code in first}
 
 
@@ -173,6 +175,61 @@ def test_plan_refuses_at_mail_rarely_so_that_no_mail_meets_it_often() -> None:
     gaps = [after - before for before, after in itertools.pairwise(refused)]
     assert refused
     assert min(gaps) >= 64
+
+
+def test_plan_lets_connections_fail_in_every_way_and_refuses_only_before_what_it_refused_comes_back() -> None:
+    """A refused mail comes back after 60 s: a second refusal would cost it five minutes more."""
+    now_s = 1_000.0
+    plan = Plan(1, Shares(refuse=300, cut_before=400, tls=20), gentle=True, clock=lambda: now_s)
+    ways = {fault.where for _ in range(100) if (fault := plan.at_starttls()) is not None}
+
+    assert ways == set(TLS_FAILURES)
+    assert plan.at_rcpt("a@b") is not None
+    now_s += REFUSES_FOR_S + 0.1
+    assert [plan.at_starttls() for _ in range(100)] == [None] * 100
+    assert plan.at_rcpt("c@d") is None
+    assert {plan.at_data(f"{number}@d") for number in range(20)} == {Fault(Where.AFTER_354)}
+    assert plan.at_headers("e", "0@d") is None
+
+
+@contextmanager
+def under_tls(port: int) -> Iterator[ssl.SSLSocket]:
+    """Ask for TLS as messenger does, trusting whom the rig has it trust."""
+    with talk(port) as connection:
+        assert [reply[:3] for reply in answers(connection, b"EHLO x\r\nSTARTTLS\r\n", 6)][-1] == b"220"
+        context = ssl.create_default_context(cafile=str(TRUSTED))
+        with context.wrap_socket(connection, server_hostname="127.0.0.1") as secured:
+            yield secured
+
+
+def test_server_takes_mail_under_tls_and_none_in_the_open(tmp_path: Path) -> None:
+    with smtp_server(tmp_path / "log", 1, Shares(), "--tls") as port:
+        with talk(port) as connection:
+            assert answers(connection, b"MAIL FROM:<a@b>\r\n", 1)[0].startswith(b"530")
+        with under_tls(port) as secured:
+            answers(secured, ENVELOPE, 3)
+            assert answers(secured, MAIL + b"hello\r\n.\r\n", 1)[0].startswith(b"250")
+
+    (accepted,), (fault,) = read(tmp_path / "log"), read(tmp_path / "log.faults")
+    assert accepted["secure"]
+    assert fault["deed"] == IN_THE_OPEN
+
+
+def test_server_lets_a_handshake_come_to_nothing_in_each_of_its_ways(tmp_path: Path) -> None:
+    """Refused, garbage, a stranger's certificate, one of another name: a client that checks goes on with none."""
+    met = []
+    with smtp_server(tmp_path / "log", 1, Shares(tls=100)) as port:
+        for _ in TLS_FAILURES:
+            try:
+                with under_tls(port):
+                    met.append("none")
+            except (AssertionError, ssl.SSLError) as error:
+                met.append(getattr(error, "verify_message", None) or type(error).__name__)
+
+    assert met[:2] == ["AssertionError", "SSLError"]
+    assert "self-signed" in met[2].replace("self signed", "self-signed")
+    assert "IP address mismatch" in met[3]
+    assert [entry["where"] for entry in read(tmp_path / "log.faults")] == [*TLS_FAILURES]
 
 
 def test_naive_sender_passes_the_checker_when_the_server_is_honest(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import time, timedelta
 
 from duly_chassis.addresses import Mailbox
 from duly_chassis.service import Context
-from messenger.channel import Accepted, Answer, Gate, Letter, Withheld
+from messenger.channel import Accepted, Answer, Channel, Gate, Letter, Withheld
 from messenger.domain import Hours
 from messenger.mailer import Mailer
 from messenger.return_path import ReturningMailer, ReturnPath
@@ -49,11 +49,11 @@ class Post:
         return [self.answer if letter in written else Withheld() for letter in letters]
 
 
-def sender(context: Context, post: Post, hours: Hours = ALWAYS, path: ReturnPath | None = None) -> Sender:
-    """Return a sending loop of messenger's that delivers to this post, with return addresses or without."""
+def sender(context: Context, channel: Channel, hours: Hours = ALWAYS, path: ReturnPath | None = None) -> Sender:
+    """Return a sending loop of messenger's that delivers to this channel, with return addresses or without."""
     writes = Mailbox("Duly", "duly@example.org"), "UTC"
     mailer = Mailer(*writes) if path is None else ReturningMailer(path, *writes)
-    return Sender(context, post, mailer, rules(hours))
+    return Sender(context, channel, mailer, rules(hours))
 
 
 def rules(hours: Hours = ALWAYS) -> Rules:

@@ -14,14 +14,20 @@ SENDERS_SHARE = 0.65
 
 
 async def strike(rig: Rig, kills: int = KILLS) -> None:
-    """Kill one process after the other, drawn from the seed."""
+    """Kill one process after the other, drawn from the seed.
+
+    On a busy machine a victim is waited for, and the kills to come with it: in a burst nobody would come to work.
+    """
     began = time.monotonic()
     for number in range(kills):
         at_s = EVERY_S * (number + rig.dice.random())
-        await asyncio.sleep(max(0.0, began + at_s - time.monotonic()))
+        due = max(began + at_s, time.monotonic())
+        await asyncio.sleep(due - time.monotonic())
         spared = at_s > kills * EVERY_S - SPARED_S
         sender = not spared and rig.dice.random() < SENDERS_SHARE
         among = rig.of("messenger") if sender else [one for one in rig.replicas if one.service != "messenger"]
-        await rig.kill(await rig.victim(among))
+        victim = await rig.victim(among)
+        began += time.monotonic() - due
+        await rig.kill(victim)
         if number % 10 == 9:
             rig.say(f"kill {number + 1} of {kills}\n")

@@ -11,11 +11,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import product
+from itertools import count, product
 
 import asyncpg
 
 from tests.faults.live import c1b_deeds
+from tests.faults.live.c10 import Race
 from tests.faults.live.place import free_ports
 from tests.faults.live.points import PLANS, Plan, chain
 from tests.faults.live.replica import Replica
@@ -27,13 +28,14 @@ from tests.faults.rules import Violation
 DEED = "kill at a point"
 DEATHS = sum(len(plan.numbers) for plan in PLANS)
 SERVICES = {"reminders": 1, "messenger": 1, "roster": 1}
-VARIABLE = "DULY_CRASH_AT"
 LIES = Shares(cut_before=2, cut_after=2)
 """Cut answers leave mails in doubt, which is what is parked."""
 REACHED_WITHIN_S = 180.0
 LOOK_S = 0.05
 WAVE = Cast(people=20, assignments=70, feed_s=15)
 """A story of one more tenant, told again and again under new names for as long as anybody still has to die."""
+ASKER, ASKED, ASK_EVERY_S = "asks", 40, 0.25
+"""Whose mails are asked of messenger directly, for how many people, how often."""
 LETTERS = "bcdfghjklm"
 
 
@@ -42,8 +44,8 @@ def settings() -> Mapping[str, str]:
     return {
         "DULY_MESSENGER_BOUNCE_DOMAIN": c1b_deeds.BOUNCE_DOMAIN,
         "DULY_MESSENGER_BOUNCE_KEYS": "for-this-campaign-alone-and-no-other",
-        "DULY_MESSENGER_BOUNCE_PORT": str(next(free_ports(1))),
-        "DULY_MESSENGER_LEASE_S": "3",
+        c1b_deeds.BOUNCE_PORT: str(next(free_ports(1))),
+        "DULY_MESSENGER_LEASE_S": str(c1b_deeds.LEASE_S),
     }
 
 
@@ -58,7 +60,7 @@ class Left:
 async def strike(rig: Rig) -> None:
     """Let every process die at each of its points, while the story is told for as long as that takes."""
     left = Left()
-    more = asyncio.create_task(_more_story(rig, left))
+    more = asyncio.gather(_more_story(rig, left), _asking(rig, left))
     try:
         await asyncio.gather(*(_chain(rig, service, left) for service in SERVICES), _migrations(rig, left))
     finally:
@@ -78,7 +80,8 @@ async def _chain(rig: Rig, service: str, left: Left) -> None:
     for plan, number in chain(service):
         rig.ready.discard(replica.name)
         await replica.end()  # the first life is not armed yet; every other one is dead already
-        replica.settings[VARIABLE] = f"{plan.point}:{number}"
+        replica.settings[c1b_deeds.CRASH_AT] = f"{plan.point}:{number}"
+        deeds.begin(number)
         replica.start()
         began = time.monotonic()
         reached = await _died(replica, deeds, plan)
@@ -90,7 +93,8 @@ async def _chain(rig: Rig, service: str, left: Left) -> None:
         rig.note(DEED, replica.name, point=plan.point, number=number)
         await deeds.died(plan)
     await replica.end()
-    del replica.settings[VARIABLE]
+    await deeds.close()
+    del replica.settings[c1b_deeds.CRASH_AT]
     replica.start()
     left.number -= 1
 
@@ -112,7 +116,7 @@ async def _migrations(rig: Rig, left: Left) -> None:
         await connection.execute(f"CREATE DATABASE {name}")
         await connection.close()
         url = rig.database_url.rpartition("/")[0] + f"/{name}"
-        killed = await asyncio.to_thread(rig.migrated, url, {VARIABLE: f"{plan.point}:{number}"})
+        killed = await asyncio.to_thread(rig.migrated, url, {c1b_deeds.CRASH_AT: f"{plan.point}:{number}"})
         if killed.returncode != -signal.SIGKILL:
             rig.broken.append(Violation("not reached", f"{plan.point}:{number}, exit code {killed.returncode}"))
         rig.note(DEED, "migrate-1", point=plan.point, number=number)
@@ -133,3 +137,19 @@ async def _more_story(rig: Rig, left: Left) -> None:
         rig.tenants.append(tenant)
         cast = replace(WAVE, tenants=(tenant,))
         await rig.feeder.tell(story(rig.needs.seed, cast, rig.needs.policy, now, now))
+
+
+async def _asking(rig: Rig, left: Left) -> None:
+    """Ask messenger directly for a mail now and then: reminders asks for little while it dies all the time."""
+    rig.tenants.append(ASKER)
+    now = datetime.now(UTC)
+    cast = Cast(tenants=(ASKER,), people=ASKED, assignments=0, feed_s=1)
+    people = story(rig.needs.seed, cast, rig.needs.policy, now, now)
+    known = [fact for fact in people if fact.data["status"] == "active"]
+    await rig.feeder.tell_now(known)
+    for number in count():
+        if not left.number:
+            return
+        person, at = known[number % len(known)].data["person_id"], time.time()
+        await rig.feeder.tell_now([Race(ASKER, person, f"x{number:05}", at, 0).request(at)])
+        await asyncio.sleep(ASK_EVERY_S)

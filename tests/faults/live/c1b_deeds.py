@@ -7,12 +7,13 @@ have been done exactly once.
 import asyncio
 import json
 import smtplib
+import time
 from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
-from tests.faults.live.place import HOST
+from tests.faults.live.place import HOST, free_ports
 from tests.faults.live.points import Plan
 from tests.faults.live.replica import Replica, Unanswered
 from tests.faults.live.rig import Rig
@@ -20,12 +21,17 @@ from tests.faults.logs import read
 from tests.faults.rules import Violation
 
 BOUNCE_DOMAIN = "bounces.staff.example"
+BOUNCE_PORT = "DULY_MESSENGER_BOUNCE_PORT"
+CRASH_AT = "DULY_CRASH_AT"
 FILES, HELD = "filed", "held"
 """Two tenants whose people come in files; the files of the second are held for a person."""
 PEOPLE = 60
 LEAVING = 4  # at once: more than 5 % of those who are there
 ASK_AGAIN_S = 0.1
 HEARD_WITHIN_S = 60.0
+LEASE_S = 3
+BEREAVED_AGAIN_S = 2.0 * LEASE_S
+"""The other messenger stays dead for so long at least: what it left has lapsed by then."""
 NOT_HELD = "404"
 DELAYED = """\
 From: <>
@@ -63,7 +69,8 @@ class Deeds:
         self._left = 0
         self._released = 0
         self._letter: str | None = None
-        self._bounced: list[str] = []
+        self._other: Replica | None = None
+        self._bereaved_at = 0.0
         self._bounce: str | None = None  # not answered yet
         self._bounces = 0
 
@@ -83,9 +90,19 @@ class Deeds:
             }
             await self._rig.feeder.tell_lines([line])
 
+    def begin(self, number: int) -> None:
+        """Begin a life that is to die at the n-th time; what the one before left is the first lapse it finds."""
+        self._bereaved_at = 0.0 if number > 1 else time.monotonic()
+
     async def lead(self, by: str) -> None:
         """Do once what leads to a point; the process may die of it, or not listen yet."""
-        deed = {"import": self._import, "release": self._release, "replay": self._replay, "bounce": self._deliver}
+        deed = {
+            "import": self._import,
+            "release": self._release,
+            "replay": self._replay,
+            "bounce": self._deliver,
+            "lapse": self._bereave,
+        }
         if by in deed:
             with suppress(Unanswered):
                 await deed[by]()
@@ -157,6 +174,28 @@ class Deeds:
         if self._letter is not None:
             await self._replica.order("/v1/dead-letters/replay", group=self._letter, by="the rig")
 
+    async def _bereave(self) -> None:
+        """Have another messenger die over its mails, now and then, for the armed one to find them.
+
+        It has no door for bounces, which can be one process's only, and is nobody's replica else.
+        """
+        now = time.monotonic()
+        if self._other is None:
+            own = {name: value for name, value in self._replica.settings.items() if name != BOUNCE_PORT}
+            port = next(free_ports(1))
+            self._other = self._rig.replica("messenger", 2, port, {**own, CRASH_AT: "send-claimed:1"})
+        if self._other.alive:
+            self._bereaved_at = now
+        elif now - self._bereaved_at > BEREAVED_AGAIN_S:
+            self._bereaved_at = now
+            self._rig.note("kill beside", self._other.name)
+            self._other.start()
+
+    async def close(self) -> None:
+        """End whoever was started besides."""
+        if self._other is not None:
+            await self._other.end()
+
     async def _deliver(self) -> None:
         """Tell of a delay, to a return address that was written on a mail; again until it is taken."""
         if self._bounce is None:
@@ -169,7 +208,7 @@ class Deeds:
         self._bounce = None
 
     def _smtp(self, to: str, mail: str) -> None:
-        port = int(dict(self._rig.needs.settings)["DULY_MESSENGER_BOUNCE_PORT"])
+        port = int(dict(self._rig.needs.settings)[BOUNCE_PORT])
         try:
             with smtplib.SMTP(HOST, port, timeout=20) as door:
                 door.sendmail("", [to], mail.replace("\n", "\r\n"))

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from tests.faults.live.place import Place
 from tests.faults.live.policy import Policy
 from tests.faults.live.replica import Replica, Unanswered
@@ -34,6 +36,7 @@ class Accept:
     begun: float  # when the first bytes of its body had reached the server
     tokens: tuple[str, ...]
     after: float | None = None  # where the server noted it: the first bytes arrived later than that
+    secure: bool = False  # it came under TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ class Evidence:
     fault_times: list[tuple[float, float]] = field(default_factory=list)
     blows: Counter[str] = field(default_factory=Counter)
     lies: Counter[str] = field(default_factory=Counter)
+    tls: bool = False  # the server demands it
+    turned_away: set[Key] = field(default_factory=set)  # of which the ledger says that no TLS came of a connection
     leaks: list[str] = field(default_factory=list)
     stalls: list[str] = field(default_factory=list)
     unwell: list[str] = field(default_factory=list)
@@ -104,7 +109,7 @@ async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
     _read_stops(evidence, place)
     for entry in read(place.note("commits")):
         evidence.commits[entry["tenant"], entry["about"]] = entry["committed"]
-    evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, _lives(place)))
+    evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, lives([*read(place.note("lives"))])))
     await _ask(evidence, rig, tenants)
     evidence.leaks = list(leaks(place.spoken))
     return evidence
@@ -123,7 +128,7 @@ def read_mail(evidence: Evidence, told: Told, place: Place) -> None:
             evidence.stray.append(f"{entry['headers'].get('duly-about')} at {entry['at']:.3f}")
         else:
             evidence.accepts.append(
-                Accept(found, entry["begun"] or entry["at"], tuple(entry["tokens"]), entry["after"])
+                Accept(found, entry["begun"] or entry["at"], tuple(entry["tokens"]), entry["after"], entry["secure"])
             )
     for entry in read(place.evidence / "accepts.jsonl.faults"):
         evidence.lies[f"{entry['deed']} {entry['where']}"] += 1
@@ -173,7 +178,7 @@ def stalls(
 ) -> Iterable[str]:
     """Find partitions with lag that did not move for longer than `after_s`.
 
-    Time does not count in which a server was away, or no replica of the service was ready (`lives`, by time).
+    Time does not count in which a server was away, or a replica of the service was not ready (`lives`, by time).
     """
     stood: dict[tuple[str, str], tuple[int, float]] = {}
     last: float | None = None
@@ -196,9 +201,14 @@ def stalls(
                     stood[name] = (offset, 0.0)
 
 
-def _lives(place: Place) -> list[tuple[float, set[str]]]:
-    """Read which services had a replica that was ready, by time."""
-    return [(look["at"], {name.rpartition("-")[0] for name in look["ready"]}) for look in read(place.note("lives"))]
+def lives(looks: Sequence[dict[str, Any]]) -> list[tuple[float, set[str]]]:
+    """Read which services had every replica of theirs ready, by time: a partition waits for the one that has it."""
+    every: dict[str, set[str]] = {}
+    for name in {name for look in looks for name in look["ready"]}:
+        every.setdefault(name.rpartition("-")[0], set()).add(name)
+    return [
+        (look["at"], {service for service, names in every.items() if names.issubset(look["ready"])}) for look in looks
+    ]
 
 
 def leaks(folders: Iterable[Path]) -> Iterable[str]:
@@ -226,6 +236,9 @@ async def _ask(evidence: Evidence, rig: Rig, tenants: Sequence[str]) -> None:
             evidence.ledger[tenant][row["state"]] += row["number"]
         parked = (await messenger.json("/v1/parked", tenant=tenant))["parked"]
         evidence.parked += [Key(tenant, one["person_id"], one["about"], one["step"]) for one in parked]
+    evidence.tls = bool(rig.needs.lies.tls)
+    if evidence.tls:
+        evidence.turned_away = await _turned_away(rig)
     if rig.of("roster"):
         await _ask_held(evidence, rig)
     accepted = {accept.key for accept in evidence.accepts}
@@ -240,6 +253,23 @@ async def _ask(evidence: Evidence, rig: Rig, tenants: Sequence[str]) -> None:
             evidence.stories[key] = await tell(reminders, messenger, key)
 
     await asyncio.gather(*map(one, asked))
+
+
+async def _turned_away(rig: Rig) -> set[Key]:
+    """Read of the ledger's history whose connection failed before TLS; nobody else knows which mail it was for."""
+    connection = await asyncpg.connect(rig.database_url)
+    try:
+        rows = await connection.fetch(
+            """
+            SELECT DISTINCT l.tenant_id, l.person_id, l.about, l.step
+              FROM messenger.ledger_history AS h
+              JOIN messenger.ledger AS l ON l.tenant_id = h.tenant_id AND l.outreach_id = h.outreach_id
+             WHERE h.reason IN ('tls_failed', 'starttls_refused')
+            """
+        )
+    finally:
+        await connection.close()
+    return {Key(*row) for row in rows}
 
 
 async def _ask_held(evidence: Evidence, rig: Rig) -> None:

@@ -27,11 +27,16 @@ GATHER_S = 20.0
 
 
 def files(facts: Sequence[Fact]) -> list[tuple[float, str]]:
-    """Write the facts about people as files, each with the moment it is sent."""
+    """Write the facts about people as files, each with the moment it is sent.
+
+    Somebody who stays stands in each of them: a file of nobody but leavers is held, and rightly.
+    """
+    gone = {fact.data["person_id"] for fact in facts if fact.data["status"] == "departed"}
+    stays = next(fact for fact in facts if fact.data["person_id"] not in gone)
     groups: dict[int, list[Fact]] = {}
     for fact in facts:
         groups.setdefault(int(fact.after_s // GATHER_S), []).append(fact)
-    return [(max(fact.after_s for fact in group), table(group)) for group in groups.values()]
+    return [(max(fact.after_s for fact in group), table([stays, *group])) for group in groups.values()]
 
 
 def table(facts: Sequence[Fact], status: str = "") -> str:
@@ -79,7 +84,7 @@ class Importer:
         rig.note("import", "roster-file", file=name)
         code, said = await self._sent(str(path), kill=True)
         for _ in range(TRIES_MAX):
-            if code == wanted:
+            if code in (DONE, HELD):
                 break
             await asyncio.sleep(AGAIN_AFTER_S)
             code, said = await self._sent(str(path))

@@ -33,6 +33,7 @@ def figures(evidence: Evidence) -> dict[str, Any]:
         "parked": len(evidence.parked),
         "parked_cut_by_the_server": len(set(evidence.parked) & evidence.cut),
         "refused_for_good": len(evidence.refused),
+        **({"turned_away_before_tls": len(evidence.turned_away)} if evidence.tls else {}),
         "stories_asked": len(evidence.stories),
         "delay_s_median": round(delays[len(delays) // 2], 1) if delays else None,
         "delay_s_max": round(delays[-1], 1) if delays else None,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How one point is struck; `by` names what leads a process to it, `load` is the story that is told meanwhile."""
+    """How one point is struck; `by` names what leads a process to it, `load` is what is told meanwhile."""
 
     point: str
     service: str
@@ -28,9 +28,8 @@ PLANS = (
     Plan("gate-held", "messenger"),
     Plan("body-written", "messenger"),
     Plan("answer-read", "messenger"),
-    # Only what a dead process left behind lapses, and all of it at once: a second time in one life there is none.
-    Plan("lapse-before-commit", "messenger", numbers=(1, 1)),
-    Plan("lapse-after-commit", "messenger", numbers=(1, 1)),
+    Plan("lapse-before-commit", "messenger", "lapse", (1, 2)),
+    Plan("lapse-after-commit", "messenger", "lapse", (1, 2)),
     Plan("settle-before-commit", "messenger"),
     Plan("settle-after-commit", "messenger"),
     Plan("replay-before-commit", "messenger", "replay", (1, 2)),
@@ -50,7 +49,8 @@ PLANS = (
     Plan("order-after-commit", "roster", "release", (1, 2)),
     Plan("schema-migrated", "migrate", "migrate", (1, 2)),
 )
-"""In the order in which each service is struck. A lapse follows a kill that left mails on their way."""
+"""In the order in which each service is struck. A first lapse follows a kill that left mails on their way; for one more
+in the same life somebody else has to die."""
 LAST = "park-decided"
 """What stays in doubt is parked a minute later, so this comes when the other deaths have left enough of it."""
 

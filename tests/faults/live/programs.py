@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.live import tied
+from tests.faults.live.nursery import Child
 from tests.faults.live.place import environment
 from tests.faults.processes import PROJECT
 
@@ -39,13 +40,16 @@ class Program:
         self.lives = 0
         self._command = list(command)
         self._logs = logs
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Child | None = None
 
     def start(self) -> None:
         """Begin a new life; the one before must have ended."""
         self.lives += 1
+        self._process = self._begun()
+
+    def _begun(self) -> "subprocess.Popen[bytes] | Child":
         with self.log("out").open("wb") as out, self.log("err").open("wb") as err:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,

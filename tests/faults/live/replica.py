@@ -1,14 +1,16 @@
-"""One replica of a service, started as its image starts it, and what it answers over HTTP."""
+"""One replica of a service, started as its image starts it (or from a nursery), and what it answers over HTTP."""
 
 import asyncio
 import http.client
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.faults.live.nursery import Child, Nursery
 from tests.faults.live.place import HOST
 from tests.faults.live.programs import POLL_S, Program
 
@@ -31,6 +33,7 @@ class Replica(Program):
         logs: Path,
         settings: Mapping[str, str],
         module: str = "duly_chassis.run",
+        nursery: Nursery | None = None,
     ) -> None:
         own = f"DULY_{service.upper()}_"
         name = f"{service}-{number}"
@@ -38,6 +41,13 @@ class Replica(Program):
         super().__init__(name, [sys.executable, "-m", module, service], logs, {**settings, **more})
         self.service = service
         self.port = port
+        self._module = module
+        self._nursery = nursery
+
+    def _begun(self) -> "subprocess.Popen[bytes] | Child":
+        if self._nursery is None:
+            return super()._begun()
+        return self._nursery.start(self._module, [self.service], self.settings, self.log("out"), self.log("err"))
 
     async def ask(self, path: str, **query: str) -> str:
         """Return the text of an answer; raises Unanswered."""

@@ -105,7 +105,8 @@ doubled, nothing sent after its stop, no tenant's data with another, no name in 
 
 """
 FOOT = """
-Written by `tests/faults/live/results.py`; `make faults` runs a round of C1, C2 and C3. How one strikes stands in
-`tests/faults/live/c1.py` and its neighbours, what is judged in `tests/faults/live/rules.py`.
+Written by `tests/faults/live/results.py`; `make faults` runs a round of each that has passed whole ones (`PROVED` in
+`tests/faults/live/campaigns.py`). How one strikes stands in `c1.py` there and its neighbours, what is judged in
+`rules.py`.
 
 """

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.faults.live.feeding import Feeder
+from tests.faults.live.nursery import Nursery
 from tests.faults.live.place import HOST, Diary, Place, environment, free_ports
 from tests.faults.live.policy import Policy
 from tests.faults.live.programs import Server, until
@@ -27,6 +28,7 @@ from tests.faults.live.watching import Watcher
 from tests.faults.plan import Shares
 from tests.faults.processes import PROJECT, duly_beside_python, smtp_server
 from tests.faults.rules import Violation
+from tests.faults.tls import TRUSTED
 
 READY_WITHIN_S = 180
 QUIET_POLL_S = 1.0
@@ -53,6 +55,7 @@ class Needs:
     turns: bool = False  # the mail server bounds each arrival from below
     module: str = "duly_chassis.run"  # what each replica runs
     each: Callable[[str], Mapping[str, str]] = lambda _service: {}  # more variables, by service
+    nursery: tuple[str, ...] = ()  # what each life finds imported; empty: it is started as its image starts it
 
 
 class Rig:
@@ -70,6 +73,7 @@ class Rig:
         """The names of the replicas that were ready when last asked."""
         self.tenants: list[str] = []
         """Whose story is told; a strike may tell of more."""
+        self.nursery: Nursery | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -170,6 +174,9 @@ class Rig:
         smtp_port = self._start_smtp()
         self.feeder = Feeder(self.place, self.bootstrap)
         self._stack.push_async_callback(self.feeder.close)
+        if self.needs.nursery:
+            self.nursery = Nursery(self.needs.nursery)
+            self._stack.callback(self.nursery.close)
         self._start_replicas(ports, smtp_port)
         self.watcher = Watcher(self.place, self.bootstrap, LISTENERS, self.feeder)
         watching = asyncio.create_task(self.watcher.run())
@@ -200,6 +207,10 @@ class Rig:
         self.bootstrap = f"{HOST}:{advertised}"
         self.database_url = f"postgresql://postgres@{HOST}:{postgres_port}/postgres"
 
+    def replica(self, service: str, number: int, port: int, settings: Mapping[str, str]) -> Replica:
+        """Make a replica that is not started yet, and not one of those that are asked and judged."""
+        return Replica(service, number, port, self.place.logs, settings, self.needs.module, self.nursery)
+
     def migrate(self) -> None:
         """Bring schemas and topics of the servers there are to this release."""
         done = self.migrated(self.database_url, {})
@@ -223,7 +234,8 @@ class Rig:
         shared = {
             "DULY_DATABASE_URL": self.database_url,
             "DULY_KAFKA_BOOTSTRAP": self.bootstrap,
-            "DULY_SMTP_URL": f"smtp://{HOST}:{smtp_port}",
+            "DULY_SMTP_URL": f"smtp://{HOST}:{smtp_port}" + ("?tls=starttls" if self.needs.lies.tls else ""),
+            "SSL_CERT_FILE": str(TRUSTED),  # whom this machine trusts
             "DULY_REMINDERS_POLICY_FILE": str(self.place.root / "policy.yaml"),
             "DULY_MESSENGER_MAIL_OPENS": "00:00",
             "DULY_MESSENGER_MAIL_CLOSES": "00:00",  # opens when it closes: always open
@@ -236,7 +248,7 @@ class Rig:
             for which in range(1, number + 1):
                 proxied = {"DULY_DATABASE_URL": through} if self.needs.proxies and which == 1 else {}
                 own = {**shared, **proxied, **self.needs.each(service)}
-                self.replicas.append(Replica(service, which, next(ports), self.place.logs, own, self.needs.module))
+                self.replicas.append(self.replica(service, which, next(ports), own))
         for replica in self.replicas:
             replica.start()
             self._stack.push_async_callback(replica.end)

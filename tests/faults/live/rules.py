@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.faults.live.evidence import Evidence
 from tests.faults.live.truth import Key
+from tests.faults.plan import IN_THE_OPEN, NO_TLS, TLS_FAILURES
 from tests.faults.rules import PARKED_BY_KILL_MAX, Violation
 
 READ_LATER_S = 1.0
@@ -139,6 +140,28 @@ def parked_by_cause(evidence: Evidence) -> Iterator[Violation]:
         yield Violation("parked uncut", f"{len(uncut)} parked without a cut, after {blows} blows")
 
 
+def tls_only(evidence: Evidence) -> Iterator[Violation]:
+    """Where TLS is set, no mail comes in the open; one whose connection came to nothing comes all the same, once."""
+    if not evidence.tls:
+        return
+    times = Counter(accept.key for accept in evidence.accepts)
+    ended = {*evidence.parked, *evidence.refused}
+    for accept in evidence.accepts:
+        if not accept.secure:
+            yield Violation("TLS open", name(accept.key))
+    for _ in range(evidence.lies[f"{IN_THE_OPEN} mail"]):
+        yield Violation("TLS open", "MAIL before TLS")
+    for key in evidence.turned_away:
+        stopped = key in evidence.notices and evidence.notices[key].verdict != "must"
+        if times[key] > 1 or (not times[key] and key not in ended and not stopped):
+            yield Violation("TLS turned away", f"{name(key)}, accepted {times[key]} times")
+    for where in TLS_FAILURES:
+        if not evidence.lies[f"{NO_TLS} {where}"]:
+            yield Violation("TLS untried", where)
+    if not evidence.turned_away:
+        yield Violation("TLS untried", "the ledger knows of no failure")
+
+
 RULES = (
     i1_lost,
     i1_unsettled,
@@ -151,6 +174,7 @@ RULES = (
     i9_leaks,
     i10_progress,
     parked_by_cause,
+    tls_only,
 )
 
 

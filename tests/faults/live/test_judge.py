@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.live.evidence import Evidence, Story, leaks, stalls
+from tests.faults.live.evidence import Accept, Evidence, Story, leaks, lives, stalls
 from tests.faults.live.given import BURST, NOW, POLICY, accept, clean, facts, notices
 from tests.faults.live.judge import check, report
 from tests.faults.live.policy import Policy
 from tests.faults.live.truth import Key
+from tests.faults.plan import IN_THE_OPEN, NO_TLS, TLS_FAILURES
 
 
 @pytest.fixture(name="evidence")
@@ -104,6 +105,54 @@ def partly_applied(evidence: Evidence) -> None:
     evidence.held = {("acme", "p0001"): "active", ("acme", "p0002"): "departed"}
 
 
+def under_tls(evidence: Evidence) -> None:
+    """Have everything come under TLS, and one mail at its second try: all is well."""
+    evidence.tls = True
+    evidence.accepts = [dataclasses.replace(accept, secure=True) for accept in evidence.accepts]
+    evidence.lies.update(f"{NO_TLS} {where}" for where in TLS_FAILURES)
+    evidence.turned_away = {must(evidence).key}
+
+
+def must(evidence: Evidence) -> Accept:
+    """Return a mail that had to come."""
+    return next(one for one in evidence.accepts if evidence.notices[one.key].verdict == "must")
+
+
+def in_the_open(evidence: Evidence) -> None:
+    under_tls(evidence)
+    evidence.accepts[0] = dataclasses.replace(evidence.accepts[0], secure=False)
+
+
+def begun_in_the_open(evidence: Evidence) -> None:
+    under_tls(evidence)
+    evidence.lies[f"{IN_THE_OPEN} mail"] += 1
+
+
+def turned_away_for_good(evidence: Evidence) -> None:
+    under_tls(evidence)
+    gone = must(evidence)
+    evidence.accepts.remove(gone)
+    evidence.ledger[gone.key.tenant]["sent"] -= 1
+
+
+def turned_away_and_doubled(evidence: Evidence) -> None:
+    under_tls(evidence)
+    evidence.accepts.append(must(evidence))
+    evidence.ledger[must(evidence).key.tenant]["sent"] += 1
+
+
+def untried(evidence: Evidence) -> None:
+    """Have a kind of failure that never came."""
+    under_tls(evidence)
+    del evidence.lies[f"{NO_TLS} {TLS_FAILURES[-1]}"]
+
+
+def unmet(evidence: Evidence) -> None:
+    """Have failures that no mail met."""
+    under_tls(evidence)
+    evidence.turned_away = set()
+
+
 PLANTED: list[tuple[Callable[[Evidence], None], set[str]]] = [
     (lost, {"I1 lost"}),
     (silent_without_reason, {"I1 lost"}),
@@ -119,6 +168,13 @@ PLANTED: list[tuple[Callable[[Evidence], None], set[str]]] = [
     (wrong_tenant, {"I8 wrong tenant"}),
     (foreign_answer, {"I8 foreign answer"}),
     (partly_applied, {"I6 partly applied"}),
+    (under_tls, set()),
+    (in_the_open, {"TLS open"}),
+    (begun_in_the_open, {"TLS open"}),
+    (turned_away_for_good, {"I1 lost", "TLS turned away"}),
+    (turned_away_and_doubled, {"I2 doubled", "TLS turned away"}),
+    (untried, {"TLS untried"}),
+    (unmet, {"TLS untried"}),
 ]
 
 
@@ -193,6 +249,13 @@ def test_stall_does_not_count_while_a_needed_server_is_away() -> None:
     assert list(stalls(looks, [(5.0, 20.0)])) == []
     assert list(stalls(looks, [], [(0.0, {"messenger"}), (5.0, set()), (20.0, {"messenger"})])) == []
     assert len(list(stalls(looks, [], [(0.0, {"messenger"}), (5.0, {"messenger"})]))) == 1
+
+
+def test_stall_counts_only_while_every_replica_is_ready() -> None:
+    """A partition waits for the very replica that has it, and the other one is not to blame."""
+    ready = [{"at": 0.0, "ready": ["m-1", "m-2", "r-1"]}, {"at": 5.0, "ready": ["m-1", "r-1"]}]
+
+    assert lives(ready) == [(0.0, {"m", "r"}), (5.0, {"r"})]
 
 
 def test_truth_knows_the_moments_by_heart() -> None:

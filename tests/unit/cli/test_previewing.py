@@ -139,3 +139,15 @@ def test_preview_asks_the_running_messenger_for_the_channel(asked: list[Any], tm
     duly("preview", "deadline-reminder", "--person", "a", "--tenant", "b", "--channel", "sms", "--state", tmp_path)
 
     assert asked[0][2]["channel"] == "sms"
+
+
+def test_sample_for_slack_is_shown_as_text_and_written_with_its_blocks(tmp_path: Path) -> None:
+    shown = duly(*SAMPLE, "--channel", "slack", "--locale", "de", "--out", tmp_path)
+    built = json.loads((tmp_path / "deadline-reminder-de.slack.json").read_text("utf-8"))
+
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("Ihre Schulung ist bald fällig\nGuten Tag Alex Example,\n")
+    assert (tmp_path / "deadline-reminder-de.slack.txt").read_text("utf-8").rstrip() == shown.stdout.rstrip()
+    assert [block["type"] for block in built["blocks"]] == [
+        *("header", "section", "section", "actions", "section", "context"),
+    ]

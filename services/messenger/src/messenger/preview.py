@@ -15,10 +15,11 @@ from uuid import UUID
 from duly_chassis.addresses import Mailbox
 from duly_chassis.database import Connection
 from duly_chassis.web import Refusal, needed
-from messenger import preview_text, reading, template_samples
+from messenger import preview_chat, preview_text, reading, template_samples
 from messenger.domain import Contact
 from messenger.mail import MailRequest, MailWriter
 from messenger.mailer import recipient
+from messenger.slack_writer import SlackWriter
 from messenger.sms_writer import TextWriter
 from messenger.templates import load
 from messenger.unsendable import Unsendable
@@ -35,6 +36,7 @@ class Writers:
     """Who writes on which channel, and what they need to know beside the request."""
 
     mails: MailWriter
+    chats: SlackWriter
     texts: TextWriter
     sender: Mailbox
     zone: str
@@ -56,18 +58,20 @@ def of_sample(query: Mapping[str, str], folder: Path | None = None) -> dict[str,
     now = moment(query) or template_samples.MOMENT
     catalogue = load(folder)
     texts = TextWriter("", SAMPLE_SENDER.name, catalogue=catalogue)
-    writers = Writers(MailWriter(catalogue), texts, SAMPLE_SENDER, template_samples.ZONE)
+    writers = Writers(MailWriter(catalogue), SlackWriter(catalogue), texts, SAMPLE_SENDER, template_samples.ZONE)
     given = {"tenant": SAMPLE_TENANT} | dict(query)
     return asyncio.run(on_channel(given, SAMPLE_PERSON, writers, now))
 
 
 async def on_channel(query: Mapping[str, str], contact: Contact, writers: Writers, now: datetime) -> dict[str, Any]:
     """Write it for the channel that is asked for, mail where none is; raises Refusal."""
+    at = moment(query) or now
     match query.get("channel", "mail"):
         case "mail":
             return await shown(query, contact, writers.mails, writers.sender, writers.zone, now)
+        case "slack":
+            return await preview_chat.shown(query, given_values(query), contact, writers.chats, writers.zone, at)
         case "sms":
-            at = moment(query) or now
             return await preview_text.shown(query, given_values(query), contact, writers.texts, writers.zone, at)
         case _:
             raise Refusal(HTTPStatus.BAD_REQUEST, "channel_unknown")

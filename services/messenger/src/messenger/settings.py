@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 
 from duly_chassis.wallclock import zone_exists
 from messenger.moments import known_locale
+from messenger.slack_settings import SlackOptions
 from messenger.sms_settings import SmsSettings
 
 TENANT = re.compile(r"[a-z0-9-]{1,40}|\*")
@@ -58,7 +59,7 @@ def locales(text: object) -> object:
     return {tenant: listed[0] for tenant, listed in found.items()}
 
 
-class Settings(SmsSettings):
+class Settings(SlackOptions, SmsSettings):
     """Adds to what every service has. Variables begin with DULY_MESSENGER_."""
 
     service: ClassVar[str] = "messenger"

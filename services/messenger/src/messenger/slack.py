@@ -15,7 +15,7 @@ from messenger.slack_client import SlackClient, SlackSettings, replied
 from messenger.slack_people import Nowhere, Places
 from messenger.slack_readback import BLOCK, EVENT_TYPE, History
 
-TEXT_CHARACTERS_MAX = 4_000
+TEXT_CHARACTERS_MAX = 4_000  # Slack cuts longer ones without a word, and its answer repeats the text
 BLOCKS_MAX = 50
 LATE_ACCEPTANCE_S, READBACK_LAG_S = 15.0, 10.0
 
@@ -47,8 +47,7 @@ class SlackChannel:
         note = letter.note
         if note is None or not note.text:
             return RefusedForGood("no_text")
-        text = escaped(note.text)
-        if len(text) > TEXT_CHARACTERS_MAX or len(note.blocks) > BLOCKS_MAX:
+        if len(note.text) > TEXT_CHARACTERS_MAX or len(note.blocks) > BLOCKS_MAX:
             return RefusedForGood("msg_too_long")
         try:
             channel = await self._places.of(note.tenant_id, letter.recipient)
@@ -56,7 +55,7 @@ class SlackChannel:
             return error.answer
         call = self._client.chat_postMessage(
             channel=channel,
-            text=text,
+            text=escaped(note.text),
             blocks=named_blocks(letter, note) or None,
             metadata=metadata(letter, note),
             unfurl_links=False,

@@ -18,6 +18,11 @@ CHANNEL_NAME = re.compile(r"#[^\s#@<>,]{1,80}")
 USER_ID = re.compile(r"[UW][A-Z0-9]{5,30}")
 
 
+def reachable(address: str) -> bool:
+    """Tell whether this can be an address in Slack: a mail address, a channel's id, or its #name."""
+    return any(known.fullmatch(address) for known in (ADDRESS, CHANNEL_ID, CHANNEL_NAME))
+
+
 class Nowhere(Exception):
     """No place in Slack for this address, or none that could be found now; nothing was posted."""
 
@@ -37,7 +42,7 @@ class Places:
         """Return what chat.postMessage takes for this address; raises Nowhere, or what the way out raises."""
         if CHANNEL_ID.fullmatch(address) or CHANNEL_NAME.fullmatch(address):
             return address
-        if not ADDRESS.fullmatch(address):
+        if not reachable(address):
             raise Nowhere(RefusedForGood("address_invalid", address=True))
         key = (tenant_id, address.casefold())
         kept_at, channel = self._kept.get(key, (0.0, ""))

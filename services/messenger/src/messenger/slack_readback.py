@@ -16,8 +16,9 @@ from messenger.slack_people import Nowhere, Places
 
 EVENT_TYPE = "duly_outreach"
 BLOCK = "duly-"
+TOO_LONG = "answer_too_long"
 BEFORE = timedelta(seconds=60)
-PAGE, PAGES_MAX = 15, 20  # 15: what Slack gives to every app, and what an answer of 64 KB can hold
+PAGE, PAGES_MAX = 10, 30  # Slack gives 15 to every app; 10 of ours fit into an answer of 64 KB
 AT_ONCE_MAX = 4
 ASKING_S_MAX = 30.0
 
@@ -44,7 +45,8 @@ class History:
         except Nowhere as error:
             return _unasked(error.answer)
         except Exception as error:  # noqa: BLE001 - whatever the client raises, nothing was learnt and nothing changed
-            return NotAsked(reason_of(error))
+            reason = reason_of(error)
+            return Unclear(reason) if reason == TOO_LONG else NotAsked(reason)
 
     async def _search(self, place: str, sought: Sought) -> Found:
         oldest, cursor, unmarked = f"{(sought.first_posted_at - BEFORE).timestamp():.6f}", "", False

@@ -147,8 +147,8 @@ def _wording(folder: Folder, language: str, prefix: str, *, sound: bool) -> Word
     return replace(
         wording,
         beside={
-            name: _of(folder, path, f"{name} {prefix}", Sources(mail.subject, _filled(layout_of, sentences), ""))
-            for name, layout_of in folder.beside.items()
+            name: _of(folder, path, f"{name} {prefix}", Sources(mail.subject, _filled(marked, sentences), ""))
+            for name, marked in ((name, KINDS[name].marked(one)) for name, one in folder.beside.items())
         },
     )
 

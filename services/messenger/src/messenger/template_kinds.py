@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jinja2 import nodes
 
 from duly_chassis.policy_file import Fault
-from messenger import template_rules
+from messenger import chat_layout, template_rules
 from messenger.sandbox import environment
 from messenger.template_manifest import Manifest
 from messenger.template_words import PLACE
@@ -28,6 +28,8 @@ class Kind:
     """Finds what this channel demands of the layout beyond the allow-list."""
     said: Callable[[Mapping[str, str]], Iterator[tuple[str, str]]]
     """Finds what it demands of a language's sentences, each with the sentence's name."""
+    marked: Callable[[str], str] = str
+    """Makes of the layout's own signs what no value can say."""
 
 
 def sms_layout(layout: str, manifest: Manifest) -> Iterator[Fault]:
@@ -46,5 +48,13 @@ def sms_sentences(sentences: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield OPT_OUT, f"{OPT_OUT}: the word {STOP} is not in it"
 
 
-KINDS: Mapping[str, Kind] = {"sms": Kind("sms.txt", sms_layout, sms_sentences)}
+def anything(_sentences: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Demand nothing more of a language's sentences."""
+    return iter(())
+
+
+KINDS: Mapping[str, Kind] = {
+    "slack": Kind("chat.txt", chat_layout.faults, anything, chat_layout.marked),
+    "sms": Kind("sms.txt", sms_layout, sms_sentences),
+}
 """By channel; a new channel that says words of its own is one line here."""

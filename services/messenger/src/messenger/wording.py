@@ -12,6 +12,7 @@ from messenger.counts import Counts
 from messenger.mail import MailWriter
 from messenger.renderer import ChildRenderer
 from messenger.settings import Settings
+from messenger.slack_writer import SlackWriter
 from messenger.sms_writer import TextWriter
 from messenger.templates import load
 from messenger.unsendable import Later
@@ -31,6 +32,7 @@ class Words:
         self.close = self._renderer.close
         shared = catalogue, self._renderer, self._counts, settings.link_hosts
         self.writer = MailWriter(*shared)
+        self.chats = SlackWriter(*shared)
         self.texts = TextWriter(
             settings.text_sender, settings.sms_brand or self.sender.name, settings.sms_segments_max, *shared
         )
@@ -44,7 +46,7 @@ class Words:
         """Return the answer that says what a person would be sent now."""
 
         async def answer(connection: Connection, query: Mapping[str, str]) -> Any:
-            writers = preview.Writers(self.writer, self.texts, self.sender, self._zone)
+            writers = preview.Writers(self.writer, self.chats, self.texts, self.sender, self._zone)
             return await preview.of_person(connection, query, writers, clock.now())
 
         return answer

@@ -1,0 +1,62 @@
+"""The message that somebody would get in Slack, as text and as blocks; nothing is sent."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from duly_chassis.web import Refusal, needed
+from messenger import template_samples
+from messenger.chat_layout import plain
+from messenger.domain import Contact
+from messenger.slack_blocks import blocks
+from messenger.slack_writer import ChatRequest, Member, SlackWriter
+from messenger.unsendable import Unsendable
+
+NO_OUTREACH = UUID(int=0)
+
+
+async def shown(
+    query: Mapping[str, str],
+    values: Mapping[str, str],
+    contact: Contact,
+    writer: SlackWriter,
+    default_zone: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Write the message, for an address that need not be there; raises Refusal with the reason it could not go."""
+    request = ChatRequest(
+        tenant=needed(query, "tenant"),
+        outreach_id=NO_OUTREACH,
+        about="preview",
+        step="preview",
+        message=needed(query, "message"),
+        values=values,
+        recipient=Member(
+            address=contact.mail or "",
+            name=contact.name,
+            zone=contact.zone or default_zone,
+            locale=query.get("locale") or contact.locale,
+        ),
+        now=now,
+    )
+    try:
+        samples = template_samples.values(writer.wording(request).values, now)
+        request = replace(request, values=samples | dict(values))
+        await writer.prepare([request])
+        wording, said = writer.said(request)
+        laid_out = blocks(said)
+    except Unsendable as error:
+        raise Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+    return {
+        "channel": "slack",
+        "message": wording.message,
+        "version": wording.number,
+        "language": wording.language,
+        "wording": wording.version,
+        "owner": wording.owner,
+        "text": plain(said),
+        "blocks": list(laid_out),
+    }
