@@ -38,6 +38,7 @@ check: setup ## Lint, types, boundaries, schemas, docs
 	$(BIN)/python -m duly_contracts.schema --check
 	$(BIN)/python -m duly_cli.pages --check docs
 	$(BIN)/python -m reminders.policy --check policies/reminders.yaml
+	$(BIN)/python -m messenger.plan_file --check policies/channels.yaml
 	$(BIN)/pytest -q tests/architecture tests/contracts
 
 test: setup ## Everything: unit, contracts, architecture, integration, replay, faults (DULY_OULAD_DIR adds the real folder)

@@ -33,6 +33,7 @@ A_SERVICE_MAY = {"duly_contracts", "duly_chassis"}
 
 PURE = {
     "abc",
+    "base64",
     "bisect",
     "collections",
     "contextlib",
@@ -41,6 +42,7 @@ PURE = {
     "decimal",
     "enum",
     "functools",
+    "hashlib",
     "heapq",
     "itertools",
     "math",

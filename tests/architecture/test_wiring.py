@@ -24,12 +24,17 @@ from tests.architecture.source import ROOT, modules_of, services, walk
 FROM_OUTSIDE = {
     "duly.training.": "an LMS that speaks our contract, and later completion",
 }
-NO_PRODUCER_YET = {"duly.outreach.withdrawn.v1": "messenger obeys it already; escalations will take requests back"}
+NO_PRODUCER_YET = {
+    "duly.outreach.withdrawn.v1": "messenger obeys it already; escalations will take requests back",
+    "duly.outreach.requested.v1": "reminders asks by the version after it; messenger takes both",
+}
 NO_CONSUMER_YET = {
     "duly.training.progressed.v1": "changes no deadline; completion and escalations will read it",
     "duly.outreach.sent.v1": "escalations and records will read outcomes",
+    "duly.outreach.sent.v2": "escalations and records will read outcomes",
     "duly.outreach.suppressed.v1": "escalations and records will read outcomes",
     "duly.outreach.failed.v1": "escalations and records will read outcomes",
+    "duly.decisions.address-lost.v1": "records will keep findings; until then `duly explain` asks messenger",
     "duly.decisions.requested.v1": "records will keep decisions; until then `duly explain` asks reminders",
     "duly.decisions.withheld.v1": "records will keep decisions; until then `duly explain` asks reminders",
 }

@@ -17,7 +17,7 @@ from messenger import answers, orders
 from messenger.app import sending
 from messenger.channel import Accepted, InDoubt, RefusedForGood, RefusedForNow
 from messenger.domain import Hours
-from messenger.sender import Leases
+from messenger.leases import Leases
 from messenger.store import Store
 from messenger.wording import Words
 from tests.support import post

@@ -148,7 +148,7 @@ async def test_mail_links_back_over_three_weeks_to_the_fact_of_the_lms(
     assert {span.service for span in batches if (TRACE, SPAN) in span.links} == {"duly-reminders"}
     assert any((decided.trace, decided.span) in span.links for span in batches if span.service == "duly-messenger")
     assert mail["Duly-Trace"] == decided.trace
-    assert headers["duly.outreach.requested.v1"] == f"00-{decided.trace}-{decided.span}-01"
+    assert headers["duly.outreach.requested.v2"] == f"00-{decided.trace}-{decided.span}-01"
     assert headers["duly.outreach.sent.v1"] == f"00-{sent.trace}-{sent.span}-01"
     assert asked["trace"] == TRACE
     assert [one["trace"] for one in asked["decisions"]] == [decided.trace]
@@ -174,7 +174,7 @@ async def test_chain_is_the_same_when_nobody_collects_and_a_fact_brings_no_trace
     assert not any(host.traces.on for host in house.hosts.values())
     assert asked["trace"] == trace_id(begun(SOURCE, "assigned-1"))
     decided = begun("decision", message["outreach_id"])
-    assert headers["duly.outreach.requested.v1"] == headers["duly.decisions.requested.v1"] == decided
+    assert headers["duly.outreach.requested.v2"] == headers["duly.decisions.requested.v1"] == decided
     assert headers["duly.outreach.sent.v1"] == begun("attempt", "acme", message["outreach_id"], "1")
     assert message["trace"] == message_from_bytes(house.smtp.bodies[0])["Duly-Trace"] == trace_id(decided)
 

@@ -33,6 +33,11 @@ class Metrics:
         self.sends = counter(
             "duly_sends_total", "Messages by what became of a try", ["service", "channel", "outcome", "reason"]
         )
+        self.paced = counter(
+            "duly_paced_total",
+            "Messages that a provider's pace held back; in a rehearsal only counted",
+            ["service", "channel"],
+        )
         self.bounces = counter("duly_bounces_total", "Mails that came back, by kind", ["service", "kind"])
         self.acks_lost = counter("duly_acks_lost_total", "Acknowledgements refused; the batch comes again", ["service"])
         self.batch_seconds = histogram("duly_batch_seconds", "One lane of a batch, until its commit", ["service"])

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 FILE_BYTES_MAX = 64 * 1024
-DEPTH_MAX = 4
+DEPTH_MAX = 5
 SHOWN_CHARACTERS_MAX = 40
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})")
 

@@ -28,7 +28,10 @@ def list_parked(tenant: Tenant, state: UpState, as_json: AsJson = False, token: 
             sys.stdout.write(json.dumps(answer) + "\n")
             return
         for row in answer["parked"]:
-            typer.echo(f"{row['outreach_id']}  {row['person_id']}  {row['about']}  step {row['step']}  {row['reason']}")
+            what = f"{row['person_id']}  {row['about']}  step {row['step']}"
+            typer.echo(f"{row['outreach_id']}  {what}  {row['channel']} {row['address'] or '-'}  {row['reason']}")
+            for said in row["evidence"]:
+                typer.echo(f"    {said['at']}  {said['state']}  {said['reason']} {said['code']}".rstrip())
         typer.echo(f"{len(answer['parked'])} parked")
 
 

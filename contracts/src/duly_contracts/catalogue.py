@@ -1,11 +1,13 @@
 """Every event there is, by the name that stands in `ce_type`."""
 
-from duly_contracts.decisions import MessageRequestedV1, MessageWithheldV1
+from duly_contracts.decisions import AddressLostV1, MessageRequestedV1, MessageWithheldV1
 from duly_contracts.event import Event
 from duly_contracts.outreach import (
     OutreachFailedV1,
     OutreachRequestedV1,
+    OutreachRequestedV2,
     OutreachSentV1,
+    OutreachSentV2,
     OutreachSuppressedV1,
     OutreachWithdrawnV1,
 )
@@ -26,12 +28,15 @@ EVENTS: tuple[type[Event], ...] = (
     TrainingWithdrawnV1,
     PersonRecordedV1,
     OutreachRequestedV1,
+    OutreachRequestedV2,
     OutreachWithdrawnV1,
     OutreachSentV1,
+    OutreachSentV2,
     OutreachSuppressedV1,
     OutreachFailedV1,
     MessageRequestedV1,
     MessageWithheldV1,
+    AddressLostV1,
 )
 
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

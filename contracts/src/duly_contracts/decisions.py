@@ -1,6 +1,6 @@
 """Why somebody heard something, or did not: each moment that came leaves one of these."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, field
@@ -48,3 +48,16 @@ class MessageWithheldV1(DecisionEvent, frozen=True, kw_only=True):
     """
 
     type: ClassVar[str] = "duly.decisions.withheld.v1"
+
+
+class AddressLostV1(DecisionEvent, frozen=True, kw_only=True):
+    """A message turned from a channel because the person's record has no address for it, or one that reaches nobody.
+
+    Emitted by messenger, once per message and channel: a finding about the people's data, for whoever keeps them.
+    `rule` is the message's name, `policy_version` that of the channel policy. The address itself is never told.
+    """
+
+    type: ClassVar[str] = "duly.decisions.address-lost.v1"
+
+    outreach_id: UUID
+    channel: Literal["mail", "slack", "sms", "teams"]

@@ -62,6 +62,19 @@ class OutreachRequestedV1(OutreachEvent, frozen=True, kw_only=True):
     policy_version: ShortText = ""
 
 
+class OutreachRequestedV2(OutreachRequestedV1, frozen=True, kw_only=True):
+    """A person should hear something; says beside what V1 says how urgent it is and why it is asked for.
+
+    Emitted by reminders when the moment has come. No personal data. An id or dedupe key that V1 has used names the
+    same message.
+    """
+
+    type: ClassVar[str] = "duly.outreach.requested.v2"
+
+    urgency: Literal["routine", "urgent"] = "routine"
+    reason: Reason  # as a code of who asks: moment_reached
+
+
 class OutreachWithdrawnV1(OutreachEvent, frozen=True, kw_only=True):
     """Who asked for a message no longer wants it sent.
 
@@ -86,6 +99,22 @@ class OutreachSentV1(OutreachEvent, frozen=True, kw_only=True):
     channel: Literal["mail"]
     attempts: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     provider_id: ShortText = ""  # what the provider calls it; for mail our Message-ID
+
+
+class OutreachSentV2(OutreachEvent, frozen=True, kw_only=True):
+    """A provider accepted the message over a channel that V1 has no name for.
+
+    Emitted by messenger, once per outreach and channel: who hears it on one may hear it on the next, where the policy
+    says so. What went by mail is told as V1 until V1 is given up; whoever wants to know of all channels hears both.
+    """
+
+    type: ClassVar[str] = "duly.outreach.sent.v2"
+
+    about: OpaqueId
+    step: str
+    channel: Literal["mail", "slack", "sms", "teams"]
+    attempts: Annotated[int, Meta(ge=1, le=2**31 - 1)]  # over all channels
+    provider_id: ShortText = ""  # what the provider calls it
 
 
 class OutreachSuppressedV1(OutreachEvent, frozen=True, kw_only=True):

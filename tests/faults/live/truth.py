@@ -91,7 +91,7 @@ def fold(raw: Iterable[dict[str, Any]]) -> Told:
         if kind == "people.recorded.v1":
             _person(told.people[data["tenant_id"], data["person_id"]], data, line["at"])
             continue
-        if kind == "outreach.requested.v1":
+        if kind in ("outreach.requested.v1", "outreach.requested.v2"):
             asked = Key(data["tenant_id"], data["person_id"], data["about"], data["step"])
             told.requests[asked] = _instant(data["not_before"]).timestamp()
             continue

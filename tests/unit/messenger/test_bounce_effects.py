@@ -142,7 +142,7 @@ def test_letters_go_out_as_before_without_a_bounce_domain() -> None:
     settings = Settings(**BASE)
 
     assert (settings.bounce_domain, settings.signing_keys(), settings.bounce_port) == (None, [], None)
-    assert [loop.name for loop in build(settings, DrivenClock(NOW)).loops] == ["send-1", "leases", "renderer"]
+    assert [loop.name for loop in build(settings, DrivenClock(NOW)).loops] == ["send-mail-1", "leases", "renderer"]
 
 
 @pytest.mark.parametrize(("port", "door"), [(None, []), (0, ["bounces"])])
@@ -151,4 +151,9 @@ def test_door_is_a_loop_of_its_own_where_a_port_is_set(port: int | None, door: l
     settings = Settings(**BASE, bounce_domain=DOMAIN, bounce_keys=f"{KEY}, {OLD_KEY}", bounce_port=port)
 
     assert settings.signing_keys() == [KEY, OLD_KEY]
-    assert [loop.name for loop in build(settings, DrivenClock(NOW)).loops] == [*door, "send-1", "leases", "renderer"]
+    assert [loop.name for loop in build(settings, DrivenClock(NOW)).loops] == [
+        *door,
+        "send-mail-1",
+        "leases",
+        "renderer",
+    ]

@@ -17,12 +17,12 @@ from duly_local import waiting
 from messenger.counts import Counts
 from messenger.domain import Outreach
 from messenger.mail import MailWriter
-from messenger.mailer import unsendable
 from messenger.renderer import ChildRenderer
 from messenger.sandbox import Sources
 from messenger.template_files import Wording
 from messenger.templates import Catalogue, shipped
 from messenger.unsendable import Breach, Later, TooLarge, Unsendable
+from messenger.writer import unsendable
 from tests.unit.messenger.test_mail import ANN, NOW, OUTREACH_ID, VALUES, a_request
 
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"

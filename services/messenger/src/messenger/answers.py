@@ -11,6 +11,7 @@ from duly_chassis.database import Connection
 from duly_chassis.web import Refusal, needed
 from duly_contracts.traces import trace_id
 from messenger import reading, tracing
+from messenger.domain import SMS
 from messenger.rows import is_dead
 
 PARKED_MAX = 10_000
@@ -50,7 +51,8 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
             began = tracing.attempt(row["tenant_id"], row["outreach_id"], change["attempt"])
             change["trace"] = trace_id(began)
     shown = {name: value for name, value in row.items() if name not in ("tenant_id", "traceparent")}
-    return {**shown, "trace": trace_id(row["traceparent"]), "history": history}
+    ahead = msgspec.json.decode(row["plan"])
+    return {**shown, "plan": ahead, "trace": trace_id(row["traceparent"]), "history": history}
 
 
 def _outreach_id(query: Mapping[str, str]) -> UUID:
@@ -61,9 +63,17 @@ def _outreach_id(query: Mapping[str, str]) -> UUID:
 
 
 async def parked(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
-    """List the messages that nobody can know the fate of, the oldest first, with both choices."""
+    """List the messages that nobody can know the fate of, the oldest first, with both choices and the evidence."""
     rows = await reading.parked_list(connection, needed(query, "tenant"), PARKED_MAX)
-    return {"choices": CHOICES, "parked": [dict(row) for row in rows]}
+    return {"choices": CHOICES, "parked": [_parked(dict(row)) for row in rows]}
+
+
+def _parked(row: dict[str, Any]) -> dict[str, Any]:
+    """Show where it went, or would go, and what its provider said each time it was asked."""
+    of_record = row.pop("mobile") if row["channel"] == SMS else row["mail"]
+    row.pop("mobile", None)
+    address = row["address"] or of_record
+    return {**row, "address": address, "evidence": msgspec.json.decode(row["evidence"] or "[]")}
 
 
 async def bounces(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
@@ -78,6 +88,7 @@ async def bounces(connection: Connection, query: Mapping[str, str]) -> dict[str,
 
 
 async def summary(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
-    """Count this tenant's messages by state and step."""
+    """Count this tenant's messages by state and step, and those that a provider's pace held back, by channel."""
     rows = await reading.counts(connection, needed(query, "tenant"))
-    return {"messages": [dict(row) for row in rows]}
+    paced = await reading.paced(connection, needed(query, "tenant"))
+    return {"messages": [dict(row) for row in rows], "paced": {row["channel"]: row["number"] for row in paced}}

@@ -1,8 +1,8 @@
 """Messenger, wired. Read this first: the tables below are the whole service."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import timedelta
+from functools import partial
 
 from faststream.asgi import AsgiFastStream
 
@@ -11,33 +11,47 @@ from duly_chassis.host import Host
 from duly_chassis.logs import configure
 from duly_chassis.service import Act, Context, Entry, Listen, Loop, Service, Step, When
 from duly_contracts import topics
+from duly_contracts.decisions import AddressLostV1
 from duly_contracts.outreach import (
     OutreachFailedV1,
     OutreachRequestedV1,
+    OutreachRequestedV2,
     OutreachSentV1,
+    OutreachSentV2,
     OutreachSuppressedV1,
     OutreachWithdrawnV1,
 )
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
-from messenger import answers, bounce_orders, handlers, orders, reading, timers
+from messenger import answers, bounce_orders, channels, choosing, handlers, orders, plan_file, reading, timers
+from messenger.asking import Asker, Asking
 from messenger.bounce_door import BounceDoor
-from messenger.domain import Hours
-from messenger.mailer import Mailer
-from messenger.return_path import ReturningMailer, ReturnPath
-from messenger.sender import Leases, Rules, Sender
+from messenger.channel import Channel
+from messenger.channels import Given
+from messenger.domain import CHANNELS, MAIL
+from messenger.leases import Leases
+from messenger.plans import ChannelPolicy, Plans
+from messenger.return_path import ReturnPath
+from messenger.sender import Rules, Sender
 from messenger.settings import Settings
-from messenger.smtp import SmtpChannel
-from messenger.smtp_settings import parse_smtp_url
-from messenger.store import PURGE_BOUNCES, PURGE_STOPS, Store
+from messenger.store import PURGE_BOUNCES, PURGE_PACING, PURGE_STOPS, Store
 from messenger.wording import Words
+from messenger.writer import Writer
 
 ENDING_FACTS = (TrainingCompletedV1, TrainingWithdrawnV1, TrainingDueChangedV1)
+REQUESTS = (OutreachRequestedV1, OutreachRequestedV2)
+WAITS = tuple(
+    f"ledger WHERE state = '{state}' AND channel = '{name}'" for name in CHANNELS for state in ("due", "in_doubt")
+)
+"""One for each channel, as the indexes are."""
 
 
 def build(settings: Settings, clock: Clock) -> Service[Store]:
     """Wire the service; production and tests differ by these arguments and nothing else."""
     words, path = Words(settings), return_path(settings)
+    here = [line.name for line in channels.set_up(settings)]
+    policy = plan_file.load(settings.channel_policy_file) if settings.channel_policy_file else ChannelPolicy()
+    plans = Plans(policy, here, choosing.NOT_SET_UP)
     return Service(
         name="messenger",
         work=Store,
@@ -45,11 +59,17 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             Listen(topics.PEOPLE, (PersonRecordedV1,), handlers.people),
             Listen(topics.TRAINING, ENDING_FACTS, handlers.training),
             Listen(topics.OUTREACH, (OutreachWithdrawnV1,), handlers.withdrawn),
-            Listen(topics.OUTREACH, (OutreachRequestedV1,), handlers.requested),
+            Listen(
+                topics.OUTREACH, (OutreachRequestedV1, OutreachRequestedV2), partial(handlers.requested, policy=policy)
+            ),
         ),
-        timers=(When("park", Store.claim_in_doubt, timers.park),),
+        timers=(
+            When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park),
+            When("elsewhere", partial(Store.claim_elsewhere, channels=channels.missing(here)), timers.elsewhere),
+            When("unanswered", Store.claim_unanswered, timers.unanswered),
+        ),
         loops=(*listening(settings, path), *sending(settings, words, path), words.loop),
-        emits=(OutreachSentV1, OutreachSuppressedV1, OutreachFailedV1),
+        emits=(OutreachSentV1, OutreachSentV2, OutreachSuppressedV1, OutreachFailedV1, AddressLostV1),
         answers={
             "/v1/explain": answers.explain,
             "/v1/parked": answers.parked,
@@ -63,8 +83,9 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             Act("/v1/bounces/take", bounce_orders.takes(path), bounce_orders.TAKE_BYTES_MAX, bounce_orders.count),
             Act("/v1/bounces/revive", bounce_orders.revive),
         ),
-        purges={"stops": PURGE_STOPS, "bounces": PURGE_BOUNCES},
-        waits=("ledger WHERE state = 'due'", "ledger WHERE state = 'in_doubt'"),
+        prepare=partial(plans.prepare, clock=clock),
+        purges={"stops": PURGE_STOPS, "bounces": PURGE_BOUNCES, "pacing": PURGE_PACING},
+        waits=(*WAITS, "ledger WHERE state = 'sent'"),
         gauges=reading.GAUGES,
         busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
     )
@@ -84,43 +105,38 @@ def listening(settings: Settings, path: ReturnPath | None) -> tuple[Loop, ...]:
 
 
 def sending(settings: Settings, words: Words, path: ReturnPath | None = None) -> tuple[Loop, ...]:
-    """Name the sending loops, each with connections of its own, and the one that watches their leases."""
-    batch_max = min(settings.sender_batch_max, 32 // settings.senders)  # 32 attempts without an outcome per process
-    smtp = replace(
-        parse_smtp_url(settings.smtp_url.get_secret_value()),
-        connections=batch_max,
-        loopback_only=settings.loopback_only,
-    )
-    writes = words.sender, settings.default_zone, words.writer
-    mailer = Mailer(*writes) if path is None else ReturningMailer(path, *writes)
-    rules = Rules(
-        hours=Hours(
-            time.fromisoformat(settings.mail_opens), time.fromisoformat(settings.mail_closes), settings.default_zone
-        ),
-        batch_max=batch_max,
-        lease=timedelta(seconds=settings.lease_s),
-        doubt_wait=timedelta(minutes=settings.in_doubt_wait_min),
-    )
-    channels = [SmtpChannel(smtp) for _ in range(settings.senders)]
+    """Name the loops of each channel that is set up, and the one that watches the leases of all of them."""
+    lines = channels.set_up(settings)
+    share = channels.share(settings, lines)
     senders: list[Sender] = []
-
-    def sender(channel: SmtpChannel) -> Callable[[Context], Step]:
-        def start(context: Context) -> Step:
-            senders.append(Sender(context, channel, mailer, rules))
-            return senders[-1].step
-
-        return start
+    rules: dict[str, Rules] = {}
+    loops: list[Loop] = []
+    for line in lines:
+        way = line.make(Given(settings, words, path, share))
+        pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
+        rules[line.name] = Rules(way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace)
+        for number in range(1, line.loops(settings) + 1):
+            adapter = way.adapter()
+            start = partial(_sender, adapter, way.writer, rules[line.name], line.name, senders)
+            loops.append(Loop(f"send-{line.name}-{number}", start, settings.tick_interval_s, adapter.close))
+        if way.readback is not None:
+            asking = Asking(line.name, way.readback, way.hours)
+            loops.append(Loop(f"ask-{line.name}", partial(_asker, asking), settings.tick_interval_s, way.close))
 
     def leases(context: Context) -> Step:
-        return Leases(context, lambda: [one.token for one in senders], rules).step
+        doubt_waits = {name: one.doubt_wait for name, one in rules.items()}
+        return Leases(context, lambda: [one.token for one in senders], rules[MAIL], doubt_waits).step
 
-    return (
-        *(
-            Loop(f"send-{number}", sender(channel), settings.tick_interval_s, channel.close)
-            for number, channel in enumerate(channels, 1)
-        ),
-        Loop("leases", leases, settings.lease_s / 3, woken=False),
-    )
+    return (*loops, Loop("leases", leases, settings.lease_s / 3, woken=False))
+
+
+def _sender(adapter: Channel, writer: Writer, rules: Rules, name: str, senders: list[Sender], context: Context) -> Step:
+    senders.append(Sender(context, adapter, writer, rules, name))
+    return senders[-1].step
+
+
+def _asker(asking: Asking, context: Context) -> Step:
+    return Asker(context, asking).step
 
 
 ENTRY = Entry("messenger", Settings, build, "messenger.migrations")

@@ -1,7 +1,7 @@
 """Whether a message may go now, later or never, and what an answer means: facts and `now` in, decisions out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
@@ -17,8 +17,23 @@ RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 UNKNOWN, NO_ADDRESS, ADDRESS_DEAD = "recipient_unknown", "no_address", "address_dead"
 """Why somebody cannot be reached now; a new record of the person may mend it."""
 
+MAIL, SLACK, SMS, TEAMS = CHANNELS = ("mail", "slack", "sms", "teams")
+"""Every channel there may be, also those that this process is not set up for."""
+
 Stops = Mapping[str, datetime]
 """What ended something: fact type, and the latest business moment of such a fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One step of a message's way: a channel, and when it is turned to although the one before could be used.
+
+    Without `after_min` it is turned to only when the channel before cannot reach the person.
+    """
+
+    channel: str
+    after_min: int | None = None  # counted inside the permitted hours of the channel before
+    when: tuple[str, ...] = ()  # of `undelivered`: not accepted yet; `unanswered`: accepted, and nothing ended it
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,20 @@ class Outreach:
     code: str = ""
     next_due_at: datetime | None = None
     traceparent: str = ""  # of the request
+    channel: str = MAIL  # the one it is on now
+    plan: tuple[Leg, ...] = ()  # the legs after it
+    plan_version: str = ""  # of the channel policy; '': none
+    attempts_before: int = 0  # on earlier channels; attempts are counted over all of them
+    leg_since: datetime | None = None  # the move to this channel; None on the first
+    address: str = field(default="", repr=False)  # where the attempts went, while nobody knows what became of them
+    first_posted_at: datetime | None = None  # wall clock
+    checks: int = 0  # answers of the provider that left it in doubt
+    asks: int = 0  # times the provider could not be asked
+
+    @property
+    def leg_attempt(self) -> int:
+        """How often it was tried on this channel."""
+        return self.attempt - self.attempts_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +81,8 @@ class Contact:
     mail: str | None
     zone: str | None
     locale: str | None
-    dead: bool = False  # a bounce said that there is nobody at this address
+    dead: bool = False  # a bounce said that there is nobody at this mail address
+    mobile: str | None = None  # as E.164
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +105,9 @@ class Change:
     attempt: int = 0
     code: str = ""
     provider_id: str | None = None
+    leg: Leg | None = None  # the next leg, where it moves on: its way is then shorter by one
+    checks: int = 0
+    asks: int = 0
 
 
 def consider(outreach: Outreach, contact: Contact | None, stops: Stops, hours: Hours, now: datetime) -> Change:
@@ -85,7 +118,7 @@ def consider(outreach: Outreach, contact: Contact | None, stops: Stops, hours: H
     reason = forbidden(outreach, contact, stops, now)
     if reason is not None:
         return Change(outreach, "suppressed", reason, attempt=outreach.attempt)
-    unreachable = out_of_reach(contact)
+    unreachable = out_of_reach(contact, outreach.channel)
     if unreachable is not None or contact is None:
         # A record may be on its way, on another topic: it wakes the row, and uselessness ends it.
         return Change(outreach, "due", unreachable or UNKNOWN, outreach.useful_until, outreach.attempt)
@@ -108,13 +141,18 @@ def forbidden(outreach: Outreach, contact: Contact | None, stops: Stops, now: da
     return None
 
 
-def out_of_reach(contact: Contact | None) -> str | None:
-    """Return why nothing can reach this person now, or None."""
+def out_of_reach(contact: Contact | None, channel: str) -> str | None:
+    """Return why this channel cannot reach this person now, or None."""
     if contact is None:
         return UNKNOWN
-    if contact.mail is None:
+    if address(contact, channel) is None:
         return NO_ADDRESS
-    return ADDRESS_DEAD if contact.dead else None
+    return ADDRESS_DEAD if contact.dead and channel == MAIL else None
+
+
+def address(contact: Contact, channel: str) -> str | None:
+    """Return what a channel finds this person by: a mobile number for texts, for all else the mail address."""
+    return contact.mobile if channel == SMS else contact.mail
 
 
 def reason_of(fact_type: str) -> str:
@@ -133,8 +171,9 @@ def settled(outreach: Outreach, answer: Answer, doubt_wait: timedelta, now: date
     match answer:
         case Accepted(provider_id):
             return Change(outreach, "sent", "accepted", attempt=attempt, provider_id=provider_id)
-        case RefusedForNow(reason, code):
-            return Change(outreach, "due", reason, now + pause(attempt), attempt, code)
+        case RefusedForNow(reason, code, after_s):
+            wait = max(pause(outreach.leg_attempt), timedelta(seconds=after_s or 0))
+            return Change(outreach, "due", reason, now + wait, attempt, code)
         case RefusedForGood(reason, code):
             return Change(outreach, "refused", reason, attempt=attempt, code=code)
         case InDoubt(reason, code):
@@ -144,12 +183,12 @@ def settled(outreach: Outreach, answer: Answer, doubt_wait: timedelta, now: date
 
 
 def pause(attempt: int) -> timedelta:
-    """Return how long to wait after the attempt of this number (1 is the first) was refused for now."""
+    """Return how long to wait after the attempt of this number on its channel (1 is the first) was refused for now."""
     return RETRY_AFTER[min(attempt, len(RETRY_AFTER)) - 1]
 
 
 def parked(outreach: Outreach) -> Change:
-    """Park what nobody can know: a mail relay cannot be asked, and rather late is better than twice."""
+    """Park what nobody can know: its provider cannot be asked, and rather late is better than twice."""
     return Change(outreach, "parked", outreach.reason, attempt=outreach.attempt, code=outreach.code)
 
 
@@ -159,7 +198,7 @@ def opens_at(moment: datetime, zone: str | None, hours: Hours) -> datetime:
     Hours may span midnight. A skipped opening counts from the first valid time after the gap, a repeated one
     from the earlier.
     """
-    known_zone = zone if zone is not None and zone_exists(zone) else hours.default_zone
+    known_zone = zone_or_default(zone, hours)
     local = Instant(moment).to_tz(known_zone)
     wall = local.time().to_stdlib()
     if hours.opens <= hours.closes:
@@ -170,3 +209,8 @@ def opens_at(moment: datetime, zone: str | None, hours: Hours) -> datetime:
         return moment
     day = local.date().to_stdlib() + (timedelta(0) if wall < hours.opens else timedelta(days=1))
     return instant_of(known_zone, day, hours.opens.hour, hours.opens.minute)
+
+
+def zone_or_default(zone: str | None, hours: Hours) -> str:
+    """Return the zone whose wall clock counts for a person."""
+    return zone if zone is not None and zone_exists(zone) else hours.default_zone

@@ -24,12 +24,12 @@ async def locked(
     await connection.execute("SET LOCAL idle_in_transaction_session_timeout = '2s'; SET LOCAL synchronous_commit = off")
     rows = await connection.fetch(
         """
-        SELECT l.*, c.status, c.name, c.mail, c.zone, c.locale, c.dead_digest, a.facts AS stop_facts
+        SELECT l.*, c.status, c.name, c.mail, c.mobile, c.zone, c.locale, c.dead_digest, a.facts AS stop_facts
           FROM (SELECT * FROM ledger
                  WHERE state = 'posting' AND lease_token = $1 AND lease_until > clock_timestamp()
                    AND outreach_id = ANY($2::uuid[])
                    FOR SHARE SKIP LOCKED) AS l
-         CROSS JOIN LATERAL (SELECT status, name, mail, zone, locale, dead_digest
+         CROSS JOIN LATERAL (SELECT status, name, mail, mobile, zone, locale, dead_digest
                                FROM contacts AS p
                               WHERE p.tenant_id = l.tenant_id AND p.person_id = l.person_id
                                 FOR SHARE SKIP LOCKED) AS c

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from duly_contracts.decode import Fact
-from duly_contracts.outreach import OutreachRequestedV1, OutreachWithdrawnV1
+from duly_contracts.outreach import OutreachWithdrawnV1
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingEvent
 from messenger import outcomes
-from messenger.store import Key, Store
+from messenger.plans import ChannelPolicy
+from messenger.store import MAIL_ALONE, Key, Requested, Store
 
 
 async def people(facts: Sequence[Fact[PersonRecordedV1]], now: datetime, tx: Store) -> None:
@@ -29,7 +30,13 @@ async def withdrawn(facts: Sequence[Fact[OutreachWithdrawnV1]], now: datetime, t
     await tx.touch({(fact.data.tenant_id, fact.data.outreach_id) for fact in facts}, now)
 
 
-async def requested(facts: Sequence[Fact[OutreachRequestedV1]], now: datetime, tx: Store) -> None:
+async def requested(
+    facts: Sequence[Fact[Requested]],
+    now: datetime,
+    tx: Store,
+    *,
+    policy: ChannelPolicy = MAIL_ALONE,
+) -> None:
     """Write the requests into the ledger; nothing is sent from here.
 
     A second request under one notification key, from whatever source, is told already: it is closed with a reason.
@@ -38,7 +45,7 @@ async def requested(facts: Sequence[Fact[OutreachRequestedV1]], now: datetime, t
     for fact in facts:
         if any(ending.about != fact.data.about for ending in fact.data.ends_when):
             raise ValueError("ending_about_another_thing")
-    new = await tx.enter(facts, now)
+    new = await tx.enter(facts, now, policy)
     others = {
         (fact.data.tenant_id, fact.data.outreach_id): fact
         for fact in facts

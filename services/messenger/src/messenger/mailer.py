@@ -1,14 +1,14 @@
 """From a ledger row and its recipient to a letter: what the sender knows, in the words that mail.py asks for."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from duly_chassis.addresses import Mailbox
 from duly_contracts.traces import trace_id
 from messenger.channel import Letter
-from messenger.domain import Change, Contact, Outreach, Stops
+from messenger.claims import Claimed
+from messenger.domain import Contact, Outreach
 from messenger.mail import MailRequest, MailWriter, Recipient
-from messenger.unsendable import AddressRefused, Later, Unsendable
 
 
 class Mailer:
@@ -19,7 +19,7 @@ class Mailer:
         self._default_zone = default_zone
         self._writer = writer or MailWriter()
 
-    async def prepare(self, claimed: Sequence[tuple[Outreach, Contact | None, Stops]], now: datetime) -> None:
+    async def prepare(self, claimed: Sequence[Claimed], now: datetime) -> None:
         """Render what the letters of these rows need, so that writing them waits for nothing."""
         await self._writer.prepare([self._request(row, contact, now) for row, contact, _ in claimed if contact])
 
@@ -47,12 +47,3 @@ def recipient(contact: Contact, default_zone: str) -> Recipient:
     return Recipient(
         mail=contact.mail or "", name=contact.name, zone=contact.zone or default_zone, locale=contact.locale
     )
-
-
-def unsendable(outreach: Outreach, error: Unsendable, now: datetime) -> Change:
-    """Say what becomes of a message that cannot be written: a bad address is final, most else waits for a person."""
-    if isinstance(error, Later):
-        at = now + timedelta(seconds=error.after_s)
-        return Change(outreach, "due", error.reason, at, outreach.attempt)
-    state = "refused" if isinstance(error, AddressRefused) else "parked"
-    return Change(outreach, state, error.reason, attempt=outreach.attempt, code=error.name)

@@ -6,11 +6,19 @@ from typing import Any
 from uuid import UUID
 
 from duly_chassis.work import Work
+from duly_contracts.decisions import AddressLostV1
 from duly_contracts.envelope import instant
 from duly_contracts.event import Event
 from duly_contracts.ids import derived
-from duly_contracts.outreach import OutreachFailedV1, OutreachRequestedV1, OutreachSentV1, OutreachSuppressedV1
-from messenger.domain import Change
+from duly_contracts.outreach import (
+    OutreachFailedV1,
+    OutreachRequestedV1,
+    OutreachSentV1,
+    OutreachSentV2,
+    OutreachSuppressedV1,
+)
+from messenger import choosing
+from messenger.domain import MAIL, Change
 
 
 def emit(changes: Sequence[Change], now: datetime, tx: Work) -> None:
@@ -22,6 +30,8 @@ def emit(changes: Sequence[Change], now: datetime, tx: Work) -> None:
         told = fact(change, now)
         if told is not None:
             tx.emit(*told, change.outreach.traceparent)
+    for change in choosing.lost(changes):
+        tx.emit(*_lost(change, now), change.outreach.traceparent)
 
 
 def already_told(request: OutreachRequestedV1, now: datetime) -> tuple[UUID, Event]:
@@ -52,10 +62,11 @@ def fact(change: Change, now: datetime) -> tuple[UUID, Event] | None:
     name = str(outreach.outreach_id)
     match change.state:
         case "sent":
-            told: Event = OutreachSentV1(
-                **common, channel="mail", attempts=max(1, change.attempt), provider_id=change.provider_id or ""
-            )
-            return derived("outreach-sent", name), told
+            common |= {"attempts": max(1, change.attempt), "provider_id": change.provider_id or ""}
+            if outreach.channel == MAIL:
+                return derived("outreach-sent", name), OutreachSentV1(**common, channel="mail")
+            common["channel"] = outreach.channel
+            return derived("outreach-sent", name, outreach.channel), OutreachSentV2(**common)
         case "suppressed":
             return derived("outreach-suppressed", name), OutreachSuppressedV1(**common, reason=change.reason)
         case "refused" | "parked":
@@ -63,3 +74,23 @@ def fact(change: Change, now: datetime) -> tuple[UUID, Event] | None:
             return derived("outreach-failed", name, change.state, str(change.attempt), instant(now)), told
         case _:
             return None
+
+
+def _lost(change: Change, now: datetime) -> tuple[UUID, Event]:
+    """Tell that nobody is reached at an address, as a finding about the people's data."""
+    outreach = change.outreach
+    told: dict[str, Any] = {
+        "tenant_id": outreach.tenant_id,
+        "person_id": outreach.person_id,
+        "occurred_at": now,
+        "about": outreach.about,
+        "rule": outreach.message,
+        "step": outreach.step,
+        "policy_version": outreach.plan_version,
+        "moment": outreach.not_before,
+        "reason": change.reason,
+        "values": {"next": change.leg.channel} if change.leg else {},
+        "outreach_id": outreach.outreach_id,
+        "channel": outreach.channel,
+    }
+    return derived("address-lost", str(outreach.outreach_id), outreach.channel), AddressLostV1(**told)

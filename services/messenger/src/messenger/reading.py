@@ -15,9 +15,15 @@ GAUGES = (
         "How long the oldest row has been due (business clock)",
         """
         SELECT greatest(extract(epoch FROM $1::timestamptz - min(due)), 0)::float8 AS value
-          FROM (SELECT min(next_due_at) AS due FROM ledger WHERE state = 'due'
+          FROM (SELECT looked.due
+                  FROM unnest(ARRAY['mail', 'slack', 'sms', 'teams']) AS c (channel)
+                 CROSS JOIN LATERAL (SELECT min(next_due_at) AS due FROM ledger
+                                      WHERE state = 'due' AND ledger.channel = c.channel
+                                      UNION ALL
+                                     SELECT min(next_due_at) FROM ledger
+                                      WHERE state = 'in_doubt' AND ledger.channel = c.channel) AS looked
                  UNION ALL
-                SELECT min(next_due_at) FROM ledger WHERE state = 'in_doubt') AS waiting
+                SELECT min(next_due_at) FROM ledger WHERE state = 'sent' AND next_due_at IS NOT NULL) AS waiting
         """,
     ),
     Asked(
@@ -47,9 +53,10 @@ async def story(connection: Connection, tenant_id: str, person_id: str, about: s
         """
         SELECT l.outreach_id, l.channel, l.message, l.step, l.state, l.reason, l.code, l.attempt, l.wording,
                l.not_before, l.useful_until, l.next_due_at, l.provider_id, l.policy_version, l.requested_at,
-               l.tenant_id, l.traceparent,
+               l.tenant_id, l.traceparent, l.plan, l.plan_version, l.urgency, l.why,
                (SELECT json_agg(json_build_object('at', h.at, 'state', h.state, 'reason', h.reason, 'code', h.code,
-                                                  'attempt', h.attempt, 'who', h.who) ORDER BY h.id)
+                                                  'attempt', h.attempt, 'who', h.who, 'channel', h.channel)
+                                ORDER BY h.id)
                   FROM ledger_history AS h
                  WHERE h.tenant_id = l.tenant_id AND h.outreach_id = l.outreach_id) AS history
           FROM ledger AS l
@@ -73,8 +80,13 @@ async def parked_list(connection: Connection, tenant_id: str, limit: int) -> lis
     """Return this tenant's parked messages, with the evidence there is; for a reader."""
     return await connection.fetch(
         """
-        SELECT l.outreach_id, l.person_id, c.mail, l.about, l.message, l.step, l.reason, l.code, l.attempt,
-               l.requested_at
+        SELECT l.outreach_id, l.person_id, l.channel, c.mail, c.mobile, l.address, l.about, l.message, l.step, l.reason,
+               l.code, l.attempt, l.requested_at, l.first_posted_at,
+               (SELECT json_agg(json_build_object('at', h.at, 'state', h.state, 'reason', h.reason, 'code', h.code,
+                                                  'attempt', h.attempt) ORDER BY h.id)
+                  FROM ledger_history AS h
+                 WHERE h.tenant_id = l.tenant_id AND h.outreach_id = l.outreach_id AND h.attempt = l.attempt
+                   AND h.channel = l.channel AND h.state IN ('posting', 'in_doubt', 'parked')) AS evidence
           FROM ledger AS l
           LEFT JOIN contacts AS c ON c.tenant_id = l.tenant_id AND c.person_id = l.person_id
          WHERE l.tenant_id = $1 AND l.state = 'parked'
@@ -90,7 +102,7 @@ async def contact(connection: Connection, tenant_id: str, person_id: str) -> Con
     """Return how a person is reached; for a reader."""
     row = await connection.fetchrow(
         """
-        SELECT tenant_id, person_id, status, name, mail, zone, locale, dead_digest
+        SELECT tenant_id, person_id, status, name, mail, mobile, zone, locale, dead_digest
           FROM contacts
          WHERE tenant_id = $1 AND person_id = $2
         """,
@@ -104,11 +116,23 @@ async def counts(connection: Connection, tenant_id: str) -> list[asyncpg.Record]
     """Count this tenant's messages by what became of them; for a reader."""
     return await connection.fetch(
         """
-        SELECT message, step, state, reason, count(*) AS number
+        SELECT message, step, channel, state, reason, count(*) AS number
           FROM ledger
          WHERE tenant_id = $1
-         GROUP BY message, step, state, reason
-         ORDER BY message, step, state, reason
+         GROUP BY message, step, channel, state, reason
+         ORDER BY message, step, channel, state, reason
+        """,
+        tenant_id,
+    )
+
+
+async def paced(connection: Connection, tenant_id: str) -> list[asyncpg.Record]:
+    """Count this tenant's messages that waited for a provider's pace, or in a rehearsal would have; for a reader."""
+    return await connection.fetch(
+        """
+        SELECT channel, sum(paced)::bigint AS number FROM pacing
+         WHERE tenant_id = $1 AND paced > 0
+         GROUP BY channel ORDER BY channel
         """,
         tenant_id,
     )

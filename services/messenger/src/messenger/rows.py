@@ -7,10 +7,12 @@ import msgspec
 
 from duly_chassis.addresses import address_digest
 from duly_contracts.outreach import Ending
-from messenger.domain import Contact, Outreach
+from messenger.domain import Contact, Leg, Outreach
 
 ENDINGS = msgspec.json.Decoder(tuple[Ending, ...])
 FACTS = msgspec.json.Decoder(dict[str, datetime])
+LEGS = msgspec.json.Decoder(tuple[Leg, ...])
+NO_LEGS = "[]"
 VALUES = msgspec.json.Decoder(dict[str, str])
 
 
@@ -33,6 +35,15 @@ def outreach(row: asyncpg.Record) -> Outreach:
         attempt=row["attempt"],
         next_due_at=row["next_due_at"],
         traceparent=row["traceparent"],
+        channel=row["channel"],
+        plan=() if row["plan"] == NO_LEGS else LEGS.decode(row["plan"]),
+        plan_version=row["plan_version"],
+        attempts_before=row["attempts_before"],
+        leg_since=row["leg_since"],
+        address=row["address"] or "",
+        first_posted_at=row["first_posted_at"],
+        checks=row["checks"],
+        asks=row["asks"],
     )
 
 
@@ -40,7 +51,7 @@ def contact(row: asyncpg.Record) -> Contact | None:
     """Turn the joined columns into the domain's contact; None when the person is not known."""
     if row["status"] is None:
         return None
-    return Contact(row["status"], row["name"], row["mail"], row["zone"], row["locale"], is_dead(row))
+    return Contact(row["status"], row["name"], row["mail"], row["zone"], row["locale"], is_dead(row), row["mobile"])
 
 
 def is_dead(row: asyncpg.Record) -> bool:

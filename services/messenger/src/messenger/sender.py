@@ -1,13 +1,13 @@
 """The sending loop: claim, write the attempt down, deliver through the gate, write the answer down.
 
-The call to the relay stands between two transactions. A crash before the first leaves the row due, one after it
-leaves it in doubt; nothing here tries a message twice.
+Each channel has loops of its own. The call to the provider stands between two transactions. A crash before the first
+leaves the row due, one after it leaves it in doubt; nothing here tries a message twice.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,17 +17,19 @@ from duly_chassis import crash, outbox, retry
 from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
-from messenger import domain, gate, outcomes, tracing
-from messenger.channel import Answer, Channel, InDoubt, Letter, Withheld
-from messenger.domain import Change, Contact, Hours, Outreach
-from messenger.ledger import Ledger
-from messenger.mailer import Mailer, unsendable
+from messenger import choosing, domain, gate, outcomes, tracing
+from messenger.channel import Answer, Channel, Letter, RefusedForNow, Withheld
+from messenger.claims import Claimed
+from messenger.domain import MAIL, Change, Contact, Hours, Outreach
+from messenger.paced import Paced
+from messenger.pacing import ACCOUNT, Pace
 from messenger.unsendable import Unsendable
+from messenger.writer import Writer, unsendable
 
 BEAT_EVERY_S = 15
 WITHHELD_PAUSE_S = 0.025
 WITHHELD_PAUSE_S_MAX = 5.0
-CHANNEL = "mail"
+PACED_WAKE_S_MIN, PACED_WAKE_S_MAX = 0.02, 30.0
 LOG = log("sender")
 
 
@@ -39,16 +41,27 @@ class Rules:
     batch_max: int
     lease: timedelta  # machine clock
     doubt_wait: timedelta  # business clock
+    pace: Pace | None = None  # None: as fast as we can
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """An attempt that is written down: its change, its letter, and the zone its recipient's hours go by."""
+
+    change: Change
+    letter: Letter
+    zone: str | None
 
 
 class Sender:
-    """One of several loops side by side; its token marks the rows it has on their way."""
+    """One of several loops of a channel side by side; its token marks the rows it has on their way."""
 
-    def __init__(self, context: Context, channel: Channel, mailer: Mailer, rules: Rules) -> None:
+    def __init__(self, context: Context, channel: Channel, writer: Writer, rules: Rules, name: str = MAIL) -> None:
         self._context = context
         self._channel = channel
-        self._mailer = mailer
+        self._writer = writer
         self._rules = rules
+        self._name = name
         self.token = uuid4()
         self._withheld_times = 0
 
@@ -66,12 +79,24 @@ class Sender:
         if posting:
             crash.at("send-claimed")
             began_s = time.monotonic()
-            answers = await self._delivered([letter for _, letter in posting])
+            answers = await self._delivered([one.letter for one in posting])
             lasted_s = time.monotonic() - began_s
-            self._context.metrics.send_seconds.labels("messenger", CHANNEL).observe(lasted_s)
-            await self._settle([change for change, _ in posting], answers, lasted_s)
+            self._context.metrics.send_seconds.labels("messenger", self._name).observe(lasted_s)
+            await self._settle(posting, answers, lasted_s)
             await self._give_way(answers)
-        return number == self._rules.batch_max
+        more = number == self._rules.batch_max
+        if self._rules.pace is not None and not more:
+            await self._wake_for_next(now)
+        return more
+
+    async def _wake_for_next(self, now: datetime) -> None:
+        """Have this loop look again when the next message is due: a pace is finer than the loop's own interval."""
+        async with self._context.database.transaction() as connection:
+            due_at = await Paced(connection).next_due(self._name, now)
+        if due_at is not None:
+            wait_s = (due_at - self._context.clock.now()).total_seconds()
+            if wait_s <= PACED_WAKE_S_MAX:
+                asyncio.get_running_loop().call_later(max(wait_s, PACED_WAKE_S_MIN), self._context.wake.set)
 
     async def _delivered(self, letters: Sequence[Letter]) -> list[Answer]:
         """Deliver, showing life while the relay takes its time: its own deadlines end it."""
@@ -91,23 +116,20 @@ class Sender:
         if stuck:
             await asyncio.sleep(min(WITHHELD_PAUSE_S_MAX, WITHHELD_PAUSE_S * 2**self._withheld_times))
 
-    async def _claim(self, now: datetime) -> tuple[int, list[tuple[Change, Letter]]]:
+    async def _claim(self, now: datetime) -> tuple[int, list[Posted]]:
         """Decide over what is due, and write down the attempts before they are made."""
         async with self._context.database.transaction() as connection:
-            tx = Ledger(connection)
-            claimed = await tx.claim(now, self._rules.batch_max)
+            tx = Paced(connection)
+            claimed = await tx.claim(self._name, now, self._rules.batch_max)
             if not claimed:
                 return 0, []
-            await self._mailer.prepare(claimed, now)
-            posting, others = [], []
-            for row, contact, stops in claimed:
-                letter = self._decided(row, contact, stops, now)
-                if isinstance(letter, Change):
-                    others.append(letter)
-                else:
-                    posting.append(letter)
+            decided = [self._decided(row, contact, stops, now) for row, contact, stops in claimed]
+            others = [change for change in decided if change.state != "posting"]
+            going = await self._going([change for change in decided if change.state == "posting"], tx, now)
+            posting = await self._written(claimed, going, others, now)
             if posting:
-                await tx.post(posting, now, self.token, self._rules.lease)
+                posts = [(one.change, one.letter) for one in posting]
+                await tx.post(posts, now, self.token, self._rules.lease)
             if others:
                 outcomes.emit(await tx.change(others, now), now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
@@ -115,20 +137,43 @@ class Sender:
         self._count(others)
         return len(claimed), posting
 
-    def _decided(
-        self, row: Outreach, contact: Contact | None, stops: domain.Stops, now: datetime
-    ) -> tuple[Change, Letter] | Change:
-        """Decide over one row, and write its letter; what is wrong with a row is its own change, never the batch's."""
+    def _decided(self, row: Outreach, contact: Contact | None, stops: domain.Stops, now: datetime) -> Change:
+        """Decide over one row; our own mistake about one message must not hold up the others."""
         try:
-            change = domain.consider(row, contact, stops, self._rules.hours, now)
-            if change.state != "posting" or contact is None:
-                return change
-            return change, self._mailer.letter(row, contact, now)
-        except Unsendable as error:
-            return unsendable(row, error, now)
-        except Exception as error:  # noqa: BLE001 - our own mistake about one message must not hold up the others
-            LOG.error("letter_unwritable", where=fingerprint(error))  # noqa: TRY400 - a traceback may hold addresses
-            return unsendable(row, Unsendable("unwritable", type(error).__name__), now)
+            return choosing.consider(row, contact, stops, self._rules.hours, now)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this row's
+            return self._mistaken(row, error, now)
+
+    async def _going(self, changes: list[Change], tx: Paced, now: datetime) -> list[Change]:
+        """Return those that may go at the provider's pace; the others have their moments already."""
+        pace = self._rules.pace
+        if pace is None or not changes:
+            return changes
+        found = await tx.allotted(self._name, changes, pace, now)
+        self._context.metrics.paced.labels("messenger", self._name).inc(sum(found.paced.values()))
+        return found.going
+
+    async def _written(
+        self, claimed: Sequence[Claimed], going: Sequence[Change], others: list[Change], now: datetime
+    ) -> list[Posted]:
+        """Write the letters; what is wrong with a message is its own change among `others`, never the batch's."""
+        ids = {id(change.outreach) for change in going}
+        rows = [(row, contact, stops) for row, contact, stops in claimed if id(row) in ids]
+        await self._writer.prepare(rows, now)
+        posting = []
+        for change, (row, contact, _) in zip(going, rows, strict=True):
+            try:
+                if contact is not None:  # nobody unknown is ever sent to
+                    posting.append(Posted(change, self._writer.letter(row, contact, now), contact.zone))
+            except Unsendable as error:
+                others.append(choosing.unwritable(unsendable(row, error, now), now))
+            except Exception as error:  # noqa: BLE001 - as above
+                others.append(self._mistaken(row, error, now))
+        return posting
+
+    def _mistaken(self, row: Outreach, error: Exception, now: datetime) -> Change:
+        LOG.error("letter_unwritable", where=fingerprint(error))  # a traceback may hold addresses
+        return unsendable(row, Unsendable("unwritable", type(error).__name__), now)
 
     @asynccontextmanager
     async def _gate(self, letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
@@ -146,18 +191,22 @@ class Sender:
     def _allowed(self, row: Outreach, contact: Contact | None, stops: domain.Stops, now: datetime) -> bool:
         return domain.consider(row, contact, stops, self._rules.hours, now).state == "posting"
 
-    async def _settle(self, posted: Sequence[Change], answers: Sequence[Answer], lasted_s: float) -> None:
+    async def _settle(self, posted: Sequence[Posted], answers: Sequence[Answer], lasted_s: float) -> None:
         """Write the answers down, waiting in place for as long as the database is away: they are all we know."""
         now = self._context.clock.now()
+        rules = self._rules
         changes = [
-            domain.settled(_attempted(change), answer, self._rules.doubt_wait, now)
-            for change, answer in zip(posted, answers, strict=True)
+            choosing.settled(_attempted(one.change), answer, rules.doubt_wait, one.zone, rules.hours, now)
+            for one, answer in zip(posted, answers, strict=True)
         ]
+        blocked = self._blocked(posted, answers, now)
 
         async def write() -> None:
             async with self._context.database.transaction() as connection:
-                tx = Ledger(connection)
+                tx = Paced(connection)
                 effective[:] = await tx.change(changes, now, self.token)
+                if blocked:
+                    await tx.block(self._name, blocked)
                 outcomes.emit(effective, now, tx)
                 await outbox.put(connection, self._context.source, tx.outgoing)
                 crash.at("settle-before-commit")
@@ -166,12 +215,24 @@ class Sender:
         await retry.in_place(write, lambda _error: True, self._failed)
         crash.at("settle-after-commit")
         self._context.traces.record(
-            tracing.sent(change, before.outreach.traceparent, CHANNEL, lasted_s)
+            tracing.sent(change, before.change.outreach.traceparent, self._name, lasted_s)
             for before, change, answer in zip(posted, changes, answers, strict=True)
             if not isinstance(answer, Withheld)  # nothing was sent, and its number is given to the next attempt
         )
         self._context.committed()
         self._count(effective)
+
+    def _blocked(
+        self, posted: Sequence[Posted], answers: Sequence[Answer], now: datetime
+    ) -> dict[tuple[str, str], datetime]:
+        """Return for whom the provider wants us to wait, and until when."""
+        until: dict[tuple[str, str], datetime] = {}
+        for one, answer in zip(posted, answers, strict=True):
+            if isinstance(answer, RefusedForNow) and answer.after_s and self._rules.pace is not None:
+                row = one.change.outreach
+                key = row.tenant_id, ACCOUNT if answer.scope == "account" else row.person_id
+                until[key] = max(until.get(key, now), now + timedelta(seconds=answer.after_s))
+        return until
 
     def _failed(self, error: BaseException, attempt: int) -> None:
         self._context.beat()  # these answers are all we know: nobody may take the waiting for death
@@ -179,7 +240,7 @@ class Sender:
 
     def _count(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            self._context.metrics.sends.labels("messenger", CHANNEL, change.state, change.reason).inc()
+            self._context.metrics.sends.labels("messenger", self._name, change.state, change.reason).inc()
 
 
 def _attempted(change: Change) -> Outreach:
@@ -187,30 +248,3 @@ def _attempted(change: Change) -> Outreach:
     outreach = change.outreach
     trace = tracing.attempt(outreach.tenant_id, outreach.outreach_id, change.attempt)
     return replace(outreach, attempt=change.attempt, traceparent=trace)
-
-
-class Leases:
-    """Shows that this process lives, and notices those that do not: a lapsed attempt is in doubt at once."""
-
-    def __init__(self, context: Context, tokens: Callable[[], Sequence[UUID]], rules: Rules) -> None:
-        self._context = context
-        self._tokens = tokens
-        self._rules = rules
-
-    async def step(self) -> bool:
-        """Renew our leases, then take over what others left behind."""
-        now = self._context.clock.now()
-        async with self._context.database.transaction() as connection:
-            tx = Ledger(connection)
-            await tx.renew(self._tokens(), self._rules.lease)
-            lapsed = await tx.claim_lapsed(self._rules.batch_max * 10)
-            if lapsed:
-                doubt = InDoubt("sender_lost")
-                changes = [domain.settled(row, doubt, self._rules.doubt_wait, now) for row in lapsed]
-                await tx.change(changes, now)
-                crash.at("lapse-before-commit")
-        if lapsed:
-            crash.at("lapse-after-commit")
-            LOG.warning("leases_lapsed", rows=len(lapsed))
-            self._context.committed()
-        return False

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
@@ -80,6 +80,12 @@ class Settings(SlackOptions, SmsSettings):
     mail_closes: str = Field(default="21:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     """The recipient's local time from which it may not, exclusive."""
 
+    channel_policy_file: Path | None = None
+    """Over which channels messages go, in which order (policies/channels.yaml is the shipped one); unset: by mail."""
+
+    pacing: Literal["wait", "report"] = "wait"
+    """Keep to the providers' pace; a rehearsal, whose clock jumps, only reports what would have waited."""
+
     default_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     """The IANA zone of people whose own is not known."""
 
@@ -97,10 +103,10 @@ class Settings(SlackOptions, SmsSettings):
     that neither names gets links to any host, always by https."""
 
     senders: int = Field(default=1, ge=1, le=4)
-    """Sending loops side by side, which share the 32 mails; one was the fastest on two cores (benchmarks)."""
+    """Sending loops for mail side by side; one was the fastest on two cores (benchmarks)."""
 
     sender_batch_max: int = Field(default=32, ge=1, le=32)
-    """Mails one loop has on their way at once, each on a connection of its own; never more than 32 in a process."""
+    """Messages one loop has on their way at once; all loops of a process, over all channels, share 32 equally."""
 
     lease_s: float = Field(default=6, ge=1, le=60)
     """How long a mail on its way is believed to be alive without a sign of its sender (machine clock)."""
@@ -125,6 +131,9 @@ class Settings(SlackOptions, SmsSettings):
 
     keep_stops_days: int = Field(default=400, ge=30)
     """How long facts that end something are kept for requests that could still arrive (machine clock)."""
+
+    keep_pacing_days: int = Field(default=30, ge=2)
+    """How long a recipient's pace is kept after its last message (machine clock)."""
 
     keep_bounces_days: int = Field(default=90, ge=30)
     """How long it is known which bounces were taken (machine clock); what they changed stays."""

@@ -8,16 +8,15 @@ import msgspec
 
 from duly_chassis.people import newest
 from duly_contracts.decode import Fact
-from duly_contracts.outreach import OutreachRequestedV1
+from duly_contracts.outreach import OutreachRequestedV1, OutreachRequestedV2
 from duly_contracts.people import PersonRecordedV1
 from messenger.domain import Stops
-from messenger.returned import Returned
+from messenger.plan_rows import PlanRows
+from messenger.plans import ChannelPolicy
 from messenger.rows import FACTS
 
 Key = tuple[str, str]
 """Tenant, then person or what a message is about."""
-
-MAIL = "mail"
 
 PURGE_STOPS = """
     DELETE FROM stops WHERE ctid = ANY(ARRAY(
@@ -35,12 +34,23 @@ PURGE_BOUNCES = """
 """
 
 
+PURGE_PACING = """
+    DELETE FROM pacing WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM pacing WHERE recorded_at < $1 LIMIT $2))
+"""
+
+
 def json_text(value: object) -> str:
     """Write a value as JSON for a jsonb parameter."""
     return msgspec.json.encode(value).decode()
 
 
-class Store(Returned):
+Requested = OutreachRequestedV1 | OutreachRequestedV2
+ROUTINE = "routine"
+MAIL_ALONE = ChannelPolicy()
+
+
+class Store(PlanRows):
     """Contacts, stops and requests beside the ledger, inside one transaction."""
 
     async def save_contacts(self, facts: Sequence[Fact[PersonRecordedV1]]) -> None:
@@ -48,12 +58,12 @@ class Store(Returned):
         records = [fact.data for fact in newest(facts)]
         await self._connection.execute(
             """
-            INSERT INTO contacts AS c (tenant_id, person_id, version, status, name, mail, zone, locale)
+            INSERT INTO contacts AS c (tenant_id, person_id, version, status, name, mail, zone, locale, mobile)
             SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-                                 $8::text[])
+                                 $8::text[], $9::text[])
                 ON CONFLICT (tenant_id, person_id) DO UPDATE
                SET version = EXCLUDED.version, status = EXCLUDED.status, name = EXCLUDED.name, mail = EXCLUDED.mail,
-                   zone = EXCLUDED.zone, locale = EXCLUDED.locale, recorded_at = now()
+                   zone = EXCLUDED.zone, locale = EXCLUDED.locale, mobile = EXCLUDED.mobile, recorded_at = now()
              WHERE c.version < EXCLUDED.version
             """,
             [record.tenant_id for record in records],
@@ -64,6 +74,7 @@ class Store(Returned):
             [record.personal.mail for record in records],
             [record.zone for record in records],
             [record.locale for record in records],
+            [record.personal.mobile for record in records],
         )
 
     async def wake_person(self, keys: Collection[Key], now: datetime) -> None:
@@ -153,12 +164,15 @@ class Store(Returned):
             [json_text(facts) for facts in stops.values()],
         )
 
-    async def enter(self, facts: Sequence[Fact[OutreachRequestedV1]], now: datetime) -> set[tuple[str, UUID]]:
+    async def enter(
+        self, facts: Sequence[Fact[Requested]], now: datetime, policy: ChannelPolicy = MAIL_ALONE
+    ) -> set[tuple[str, UUID]]:
         """Write these requests into the ledger, with the stop rows their gates will lock; return the new ones.
 
         The claim is the INSERT: what is known by its id or by its notification key is one message.
         """
         requests = [fact.data for fact in facts]
+        ways = [policy.way(request.message) for request in requests]
         await self._connection.execute(
             """
             INSERT INTO stops (tenant_id, about) SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2
@@ -171,20 +185,20 @@ class Store(Returned):
         rows = await self._connection.fetch(
             """
             INSERT INTO ledger (tenant_id, outreach_id, channel, person_id, dedupe_key, about, step, message, "values",
-                                ends_when, policy_version, not_before, useful_until, traceparent, next_due_at, state,
-                                reason, requested_at)
-            SELECT t.*, t.not_before, 'due', 'requested', $15
+                                ends_when, policy_version, not_before, useful_until, traceparent, plan, urgency, why,
+                                next_due_at, state, reason, requested_at, plan_version)
+            SELECT t.*, t.not_before, 'due', 'requested', $18, $19
               FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                           $8::text[], $9::jsonb[], $10::jsonb[], $11::text[], $12::timestamptz[], $13::timestamptz[],
-                          $14::text[])
+                          $14::text[], $15::jsonb[], $16::text[], $17::text[])
                    AS t (tenant_id, outreach_id, channel, person_id, dedupe_key, about, step, message, "values",
-                         ends_when, policy_version, not_before, useful_until, traceparent)
+                         ends_when, policy_version, not_before, useful_until, traceparent, plan, urgency, why)
                 ON CONFLICT DO NOTHING
             RETURNING tenant_id, outreach_id
             """,
             [request.tenant_id for request in requests],
             [request.outreach_id for request in requests],
-            [MAIL for _ in requests],
+            [way[0].channel for way in ways],
             [request.person_id for request in requests],
             [request.dedupe_key for request in requests],
             [request.about for request in requests],
@@ -196,7 +210,11 @@ class Store(Returned):
             [request.not_before for request in requests],
             [request.useful_until for request in requests],
             [fact.trace for fact in facts],
+            [json_text(way[1:]) for way in ways],
+            [one.urgency if isinstance(one, OutreachRequestedV2) else ROUTINE for one in requests],
+            [one.reason if isinstance(one, OutreachRequestedV2) else "" for one in requests],
             now,
+            policy.version,
         )
         return {(row["tenant_id"], row["outreach_id"]) for row in rows}
 

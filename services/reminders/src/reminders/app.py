@@ -10,7 +10,7 @@ from duly_chassis.logs import configure
 from duly_chassis.service import Entry, Listen, Service, When
 from duly_contracts import topics
 from duly_contracts.decisions import MessageRequestedV1, MessageWithheldV1
-from duly_contracts.outreach import OutreachRequestedV1
+from duly_contracts.outreach import OutreachRequestedV2
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import (
     TrainingAssignedV1,
@@ -37,7 +37,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             Listen(topics.TRAINING, DEADLINE_FACTS, partial(handlers.training, policies=policies)),
         ),
         timers=(When("remind", Store.claim, partial(timers.remind, policies=policies)),),
-        emits=(OutreachRequestedV1, MessageRequestedV1, MessageWithheldV1),
+        emits=(OutreachRequestedV2, MessageRequestedV1, MessageWithheldV1),
         answers={"/v1/explain": partial(answers.explain, policies=policies), "/v1/summary": answers.summary},
         prepare=partial(policies.prepare, clock=clock),
         waits=("deadlines",),

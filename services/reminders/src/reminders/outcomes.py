@@ -8,7 +8,7 @@ from duly_chassis.traces import Attributes, Span
 from duly_contracts.decisions import MessageRequestedV1, MessageWithheldV1
 from duly_contracts.envelope import instant
 from duly_contracts.ids import derived
-from duly_contracts.outreach import Ending, OutreachRequestedV1
+from duly_contracts.outreach import Ending, OutreachRequestedV2
 from duly_contracts.traces import begun
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
 from reminders import schedule
@@ -63,12 +63,12 @@ def notification_key(deadline: Deadline, occurrence: str) -> tuple[str, ...]:
     return deadline.tenant_id, deadline.person_id, deadline.assignment_id, RULE, occurrence
 
 
-def requested(one: Decided) -> OutreachRequestedV1:
+def requested(one: Decided) -> OutreachRequestedV2:
     """Ask messenger for the reminder, and name the facts that would make it pointless."""
     row, decision = one.deadline, one.decision
     if row.due_at is None or row.due_stamp is None:
         raise ValueError("request_without_due_date")
-    return OutreachRequestedV1(
+    return OutreachRequestedV2(
         tenant_id=row.tenant_id,
         person_id=row.person_id,
         occurred_at=one.decided_at,
@@ -90,6 +90,7 @@ def requested(one: Decided) -> OutreachRequestedV1:
             "days": decision.step,
         },
         policy_version=one.policy_version,
+        reason=decision.reason,
     )
 
 

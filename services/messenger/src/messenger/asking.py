@@ -1,0 +1,89 @@
+"""The asking loop: messages in doubt are leased, their provider is asked outside any transaction, the answer kept.
+
+Two replicas never ask for the same message, because of the lease. A crash in between changes nothing: the lease
+lapses, and it is asked again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from duly_chassis import outbox
+from duly_chassis.faults import fingerprint
+from duly_chassis.logs import log
+from duly_chassis.service import Context
+from messenger import doubts, outcomes
+from messenger.channel import Found, NotAsked, ReadBack, Sought
+from messenger.domain import Hours, Outreach
+from messenger.ledger import Ledger
+
+BATCH_MAX = 32
+ASKING_S_MAX = 45.0
+"""How long a provider is waited for (machine clock), less than a heartbeat; then it could not be asked."""
+
+LEASE = timedelta(seconds=2 * ASKING_S_MAX)
+LOG = log("asking")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Whom to ask, and what is needed to go on from the answer."""
+
+    channel: str
+    readback: ReadBack
+    hours: Hours
+
+
+class Asker:
+    """The loop of one channel."""
+
+    def __init__(self, context: Context, asking: Asking) -> None:
+        self._context = context
+        self._asking = asking
+
+    async def step(self) -> bool:
+        """Ask for one batch of what is in doubt; True when there may be more."""
+        now, token = self._context.clock.now(), uuid4()
+        async with self._context.database.transaction() as connection:
+            rows = await Ledger(connection).claim_to_ask(self._asking.channel, now, BATCH_MAX, token, LEASE)
+        if not rows:
+            return False
+        await self._settle(rows, await self._found(rows), token)
+        return len(rows) == BATCH_MAX
+
+    async def _found(self, rows: Sequence[Outreach]) -> list[Found]:
+        """Ask; whatever goes wrong, nothing was learnt."""
+        sought = [
+            Sought(row.tenant_id, row.outreach_id, row.address, row.first_posted_at)
+            for row in rows
+            if row.first_posted_at is not None
+        ]
+        try:
+            async with asyncio.timeout(ASKING_S_MAX):
+                answers = iter(await self._asking.readback.find(sought))
+            return [NotAsked("never_posted") if row.first_posted_at is None else next(answers) for row in rows]
+        except TimeoutError:
+            return [NotAsked("ask_timeout") for _ in rows]
+        except Exception as error:  # noqa: BLE001 - an adapter's mistake leaves everything as it was
+            LOG.error("ask_failed", channel=self._asking.channel, where=fingerprint(error))  # noqa: TRY400
+            return [NotAsked("ask_failed") for _ in rows]
+
+    async def _settle(self, rows: Sequence[Outreach], answers: Sequence[Found], token: UUID) -> None:
+        """Write down what was learnt of rows that are still in doubt and ours; what fails here is asked again."""
+        now, hours = self._context.clock.now(), self._asking.hours
+        async with self._context.database.transaction() as connection:
+            tx = Ledger(connection)
+            zones = await tx.zones([(row.tenant_id, row.person_id) for row in rows])
+            changes = [
+                doubts.found(row, answer, zones.get((row.tenant_id, row.person_id)), hours, now)
+                for row, answer in zip(rows, answers, strict=True)
+            ]
+            effective = await tx.change(changes, now, asking=token)
+            outcomes.emit(effective, now, tx)
+            await outbox.put(connection, self._context.source, tx.outgoing)
+        self._context.committed()
+        for change in effective:
+            labels = "messenger", self._asking.channel, change.state, change.reason
+            self._context.metrics.sends.labels(*labels).inc()

@@ -1,0 +1,110 @@
+"""The channels, one line each: the catalogue from which app.py makes the loops of this process.
+
+A channel whose settings are not there does not exist in this process; its messages move on to their next channel.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import time, timedelta
+from typing import Protocol
+
+from messenger.channel import Channel, ReadBack
+from messenger.domain import CHANNELS, MAIL, Hours
+from messenger.mailer import Mailer
+from messenger.pacing import Pace
+from messenger.return_path import ReturningMailer, ReturnPath
+from messenger.settings import Settings
+from messenger.smtp import SmtpChannel
+from messenger.smtp_settings import parse_smtp_url
+from messenger.wording import Words
+from messenger.writer import Writer
+
+ATTEMPTS_MAX = 32
+"""Attempts of one process that may be without an outcome (RELIABILITY 6.2), shared out equally among its loops: each
+keeps its share, so that a slow provider takes nothing from the others."""
+
+
+class Adapter(Channel, Protocol):
+    """A channel that holds connections."""
+
+    async def close(self) -> None:
+        """Give back what it holds; letters under way keep their connections until they are answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one channel is used in this process."""
+
+    adapter: Callable[[], Adapter]  # one for each sending loop, each with connections of its own
+    writer: Writer
+    hours: Hours
+    doubt_wait: timedelta  # business clock: until the first check, or without a read-back until it is parked
+    readback: ReadBack | None = None
+    pace: Pace | None = None
+    close: Callable[[], Awaitable[None]] | None = None  # gives back what the read-back holds
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """All that a channel is made of."""
+
+    settings: Settings
+    words: Words
+    path: ReturnPath | None
+    share: int  # attempts that one loop may have on their way
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A channel in the catalogue."""
+
+    name: str
+    is_set_up: Callable[[Settings], bool]
+    loops: Callable[[Settings], int]
+    make: Callable[[Given], Way]
+    can_be_asked: bool = False  # whether its way has a read-back
+
+
+def mail(given: Given) -> Way:
+    """Mail by SMTP: no read-back, so what stays in doubt is parked; no pace but the relay's own."""
+    settings, words = given.settings, given.words
+    smtp = replace(
+        parse_smtp_url(settings.smtp_url.get_secret_value()),
+        connections=given.share,
+        loopback_only=settings.loopback_only,
+    )
+    writes = words.sender, settings.default_zone, words.writer
+    return Way(
+        adapter=lambda: SmtpChannel(smtp),
+        writer=Mailer(*writes) if given.path is None else ReturningMailer(given.path, *writes),
+        hours=hours(settings.mail_opens, settings.mail_closes, settings),
+        doubt_wait=timedelta(minutes=settings.in_doubt_wait_min),
+    )
+
+
+CATALOGUE = (Line(MAIL, lambda _settings: True, lambda settings: settings.senders, mail),)
+
+
+def hours(opens: str, closes: str, settings: Settings) -> Hours:
+    """Read a channel's permitted hours."""
+    return Hours(time.fromisoformat(opens), time.fromisoformat(closes), settings.default_zone)
+
+
+def set_up(settings: Settings, catalogue: Sequence[Line] = CATALOGUE) -> list[Line]:
+    """Return the channels that exist in this process."""
+    return [line for line in catalogue if line.is_set_up(settings)]
+
+
+def missing(names: Sequence[str]) -> list[str]:
+    """Return the channels that do not exist in this process, where these do."""
+    return sorted(set(CHANNELS) - set(names))
+
+
+def unasked(settings: Settings) -> list[str]:
+    """Return the channels whose provider this process cannot ask; what stays in doubt there waits for a person."""
+    return sorted(set(CHANNELS) - {line.name for line in set_up(settings) if line.can_be_asked})
+
+
+def share(settings: Settings, lines: Sequence[Line]) -> int:
+    """Return how many attempts one loop may have on their way."""
+    return min(settings.sender_batch_max, ATTEMPTS_MAX // sum(line.loops(settings) for line in lines))

@@ -1,0 +1,121 @@
+"""Which channel a message goes over, and when it turns to the next: facts and `now` in, decisions out.
+
+A message turns away from a channel that cannot reach the person, and where its policy says so from one that has not
+reached them for long enough. It never turns away out of doubt: what may have been accepted is settled first.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from whenever import Instant
+
+from duly_chassis.wallclock import instant_of
+from messenger import domain
+from messenger.channel import Answer, RefusedForGood
+from messenger.domain import ADDRESS_DEAD, NO_ADDRESS, Change, Contact, Hours, Outreach, Stops
+
+UNDELIVERED, UNANSWERED = "undelivered", "unanswered"
+"""Why a policy may turn to the next channel after a while: not accepted yet; accepted, and nothing ended it."""
+
+NOT_SET_UP = "channel_not_set_up"
+ADDRESS_REFUSED = "address_refused"
+LOST = frozenset({NO_ADDRESS, ADDRESS_DEAD, ADDRESS_REFUSED})
+"""Reasons of ours that say: at this address nobody is reached over this channel."""
+
+
+def consider(outreach: Outreach, contact: Contact | None, stops: Stops, hours: Hours, now: datetime) -> Change:
+    """Test everything at the moment of sending, as the domain does; a move where this channel will not do."""
+    change = domain.consider(outreach, contact, stops, hours, now)
+    if change.state == "due" and change.reason in LOST:
+        return moved(change, now)
+    if change.state == "suppressed" or contact is None or outreach.leg_attempt < 1:
+        return change
+    until = due_to_move(outreach, UNDELIVERED, outreach.leg_since or outreach.not_before, contact.zone, hours)
+    return (
+        moved(replace(change, reason=UNDELIVERED, attempt=outreach.attempt), now) if until and until <= now else change
+    )
+
+
+def elsewhere(outreach: Outreach, contact: Contact | None, stops: Stops, now: datetime) -> Change:
+    """Say what becomes of a message whose channel this process has not: it moves on, or waits for the channel."""
+    reason = domain.forbidden(outreach, contact, stops, now)
+    if reason is not None:
+        return Change(outreach, "suppressed", reason, attempt=outreach.attempt)
+    return moved(Change(outreach, "due", NOT_SET_UP, outreach.useful_until, outreach.attempt), now)
+
+
+def settled(
+    outreach: Outreach, answer: Answer, doubt_wait: timedelta, zone: str | None, hours: Hours, now: datetime
+) -> Change:
+    """Say what an answer makes of a row, and when it is looked at again because another channel is ahead of it."""
+    change = domain.settled(outreach, answer, doubt_wait, now)
+    if isinstance(answer, RefusedForGood) and answer.address:
+        return moved(change, now)
+    if change.state == "sent":
+        return replace(change, next_due_at=due_to_move(outreach, UNANSWERED, now, zone, hours))
+    until = due_to_move(outreach, UNDELIVERED, outreach.leg_since or outreach.not_before, zone, hours)
+    if change.state == "due" and until is not None and change.next_due_at is not None:
+        return replace(change, next_due_at=max(now, min(change.next_due_at, until)))
+    return change
+
+
+def unwritable(change: Change, now: datetime) -> Change:
+    """Move on what could not be written because of its address; all else stays what it is."""
+    return moved(change, now) if change.reason in LOST else change
+
+
+def unanswered(outreach: Outreach, contact: Contact | None, stops: Stops, now: datetime) -> Change:
+    """Look again at a message that was sent: it moves on, unless something has ended it meanwhile."""
+    reason = domain.forbidden(outreach, contact, stops, now)
+    stays = Change(outreach, "sent", reason or outreach.reason, attempt=outreach.attempt, code=outreach.code)
+    return stays if reason else moved(replace(stays, reason=UNANSWERED), now)
+
+
+def moved(change: Change, now: datetime) -> Change:
+    """Turn a change that gives a channel up into the move to the next one; without one it stays what it is."""
+    if not change.outreach.plan:
+        return change
+    return replace(change, state="due", next_due_at=now, leg=change.outreach.plan[0])
+
+
+def due_to_move(outreach: Outreach, cause: str, since: datetime, zone: str | None, hours: Hours) -> datetime | None:
+    """Return when the policy turns to the next channel for this cause; None: it never does."""
+    following = outreach.plan[0] if outreach.plan else None
+    if following is None or following.after_min is None or cause not in following.when:
+        return None
+    return permitted_after(since, timedelta(minutes=following.after_min), zone, hours)
+
+
+def permitted_after(since: datetime, wait: timedelta, zone: str | None, hours: Hours) -> datetime:
+    """Return when so much time has passed inside the permitted hours; real time, also when clocks change.
+
+    It lies inside the hours: what ends with the last permitted second is due at the next opening.
+    """
+    moment = domain.opens_at(since, zone, hours)
+    if hours.opens == hours.closes:
+        return moment + wait
+    left = wait
+    while (open_for := closes_at(moment, zone, hours) - moment) <= left:
+        left -= open_for
+        moment = domain.opens_at(moment + open_for, zone, hours)
+    return moment + left
+
+
+def closes_at(moment: datetime, zone: str | None, hours: Hours) -> datetime:
+    """Return when the hours that are open at `moment` close; the first such wall time after it."""
+    known_zone = domain.zone_or_default(zone, hours)
+    local = Instant(moment).to_tz(known_zone)
+    wall, day = local.time().to_stdlib(), local.date().to_stdlib()
+    if wall >= hours.closes:
+        day += timedelta(days=1)
+    closing = instant_of(known_zone, day, hours.closes.hour, hours.closes.minute)
+    if closing > moment:
+        return closing
+    left = datetime.combine(day, hours.closes) - datetime.combine(day, wall)  # the hour that is there twice, again
+    return moment + left
+
+
+def lost(changes: Collection[Change]) -> list[Change]:
+    """Return the changes that say of an address that nobody is reached at it: findings about the people's data."""
+    return [one for one in changes if one.leg is not None and one.reason not in (NOT_SET_UP, UNDELIVERED, UNANSWERED)]

@@ -1,0 +1,86 @@
+"""How fast a provider may be used: which of the messages in hand may go now; facts and `now` in, decisions out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from messenger.domain import Change
+
+ACCOUNT = ""
+"""The scope of all that a tenant sends over a channel."""
+
+SPREAD_MAX = 10_000
+"""So many waiting messages of one scope get their moments at once."""
+
+Key = tuple[str, str]
+"""Tenant and scope: a person, or the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a provider takes: one message in `interval_s` for each scope; 0: as fast as we can."""
+
+    interval_s: float
+    by_person: bool  # or by the tenant's account, whose sender is one
+    burst_s: float = 0.0  # messages of so much time may go together, where the interval is shorter than a round
+    waits: bool = True  # False in a rehearsal: counted, and sent all the same
+
+    @property
+    def interval(self) -> timedelta:
+        """The time between two messages."""
+        return timedelta(seconds=self.interval_s)
+
+    def scope(self, change: Change) -> Key:
+        """Return what a message shares its pace with."""
+        return change.outreach.tenant_id, change.outreach.person_id if self.by_person else ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the store knows of one scope."""
+
+    free_at: datetime | None
+    blocked_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allotted:
+    """Which messages go, and of the scopes in hand when each is free again."""
+
+    going: list[Change]
+    waiting: list[Change]
+    free_at: Mapping[Key, datetime]
+    paced: Mapping[Key, int]  # messages that wait, or in a rehearsal would have waited
+
+
+def allot(changes: Sequence[Change], held: Mapping[Key, Held], pace: Pace, now: datetime) -> Allotted:
+    """Let one message of each scope go whose moment has come, the first ones first; the others wait.
+
+    A scope's next free moment moves on with what really goes, so that after an outage nothing leaves in a burst.
+    """
+    going: list[Change] = []
+    waiting: list[Change] = []
+    free_at: dict[Key, datetime] = {}
+    paced: dict[Key, int] = {}
+    for change in changes:
+        scope = pace.scope(change)
+        if scope not in free_at:
+            free_at[scope] = _begins(scope, held, now)
+        late = free_at[scope] > now + timedelta(seconds=pace.burst_s)
+        if late:
+            paced[scope] = paced.get(scope, 0) + 1
+        if late and pace.waits:
+            waiting.append(change)
+        else:
+            going.append(change)
+            free_at[scope] += pace.interval
+    return Allotted(going, waiting, free_at, paced)
+
+
+def _begins(scope: Key, held: Mapping[Key, Held], now: datetime) -> datetime:
+    """Return when the next message of a scope may go: neither before its own moment nor before the account's."""
+    known = [now]
+    for key in {scope, (scope[0], ACCOUNT)}:
+        if key in held:
+            known += [at for at in (held[key].free_at, held[key].blocked_until) if at is not None and at > now]
+    return max(known)
