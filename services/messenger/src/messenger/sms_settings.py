@@ -38,6 +38,9 @@ class SmsSettings(ServiceSettings):
     sms_segments_max: int = Field(default=3, ge=1, le=10)
     """Segments a text may have, which is what it costs; a longer one waits for a person (text_too_long)."""
 
+    sms_rate: float = Field(default=1.0, gt=0, le=100)
+    """Texts a second from this sender, over all replicas: 1 for a long number in the US, 10 for most others."""
+
     sms_opens: str = Field(default="08:00", pattern=CLOCK)
     """The recipient's local time from which a text may be sent, inclusive."""
 
