@@ -98,7 +98,7 @@ def sms(given: Given) -> Way:
         hours=hours(settings.sms_opens, settings.sms_closes, settings),
         doubt_wait=asked.bounds.first_check_after,
         readback=asked,
-        pace=Pace(1 / settings.sms_rate, by_person=False, waits=settings.pacing == "wait"),
+        pace=Pace(1 / settings.sms_rate, by_person=False, burst_s=1.0, waits=settings.pacing == "wait"),
         close=asked.close,
     )
 
