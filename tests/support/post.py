@@ -9,7 +9,7 @@ from uuid import UUID
 from duly_chassis.addresses import Mailbox
 from duly_chassis.service import Context
 from messenger.asking import Asker, Asking
-from messenger.channel import Accepted, Answer, Found, Gate, Letter, Note, NotThere, Sought, Withheld
+from messenger.channel import Accepted, Answer, Channel, Found, Gate, Letter, Note, NotThere, Sought, Withheld
 from messenger.claims import Claimed
 from messenger.domain import Contact, Hours, Outreach, address
 from messenger.mailer import Mailer
@@ -54,11 +54,11 @@ class Post:
         return [self.answer if letter in written else Withheld() for letter in letters]
 
 
-def sender(context: Context, post: Post, hours: Hours = ALWAYS, path: ReturnPath | None = None) -> Sender:
+def sender(context: Context, channel: Channel, hours: Hours = ALWAYS, path: ReturnPath | None = None) -> Sender:
     """Return a sending loop of messenger's that delivers to this post, with return addresses or without."""
     writes = Mailbox("Duly", "duly@example.org"), "UTC"
     mailer = Mailer(*writes) if path is None else ReturningMailer(path, *writes)
-    return Sender(context, post, mailer, rules(hours))
+    return Sender(context, channel, mailer, rules(hours))
 
 
 def rules(hours: Hours = ALWAYS, pace: Pace | None = None) -> Rules:
