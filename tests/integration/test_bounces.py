@@ -520,3 +520,28 @@ async def test_contact_is_read_for_a_preview_with_what_a_bounce_told_of_it(messe
     assert after is not None
     assert stranger is None
     assert (before.dead, after.dead) == (False, True)
+
+
+async def test_dead_address_moves_a_message_on_where_another_channel_is_ahead(
+    messengers: Bench, door: BounceDoor
+) -> None:
+    """A bounce is an answer about the address: the person hears it another way, and the finding is told."""
+    back = await sent(messengers)
+    await messengers.outside.execute("""UPDATE ledger SET plan = '[{"channel": "sms"}]'""")
+    await delivered(door.port, notice(), back)
+
+    assert await messengers.column("SELECT channel || ' ' || state || ' ' || reason FROM ledger") == ["sms due bounced"]
+    assert await messengers.outgoing() == [SENT, "duly.decisions.address-lost.v1"]
+
+
+@pytest.mark.parametrize("action", ["failed", "delivered"])
+async def test_bounce_of_a_mail_settles_nothing_once_its_message_is_on_another_channel(
+    messengers: Bench, door: BounceDoor, action: str
+) -> None:
+    """The text that is on its way is another try; what the mail became is a line of the story."""
+    back = await sent(messengers)
+    await messengers.outside.execute("UPDATE ledger SET channel = 'sms', state = 'due', next_due_at = $1", MOMENT)
+    await delivered(door.port, notice(action), back)
+
+    assert await messengers.column("SELECT channel || ' ' || state FROM ledger") == ["sms due"]
+    assert await messengers.column(STORY) == [f"due bounce_{action} 5.1.1"]

@@ -120,6 +120,8 @@ def settings(entry: Entry, rehearsal: Rehearsal, endpoints: Endpoints) -> Servic
         "messenger": {
             "smtp_url": rehearsal.smtp_url or endpoints.smtp_url,
             "loopback_only": True,
+            "pacing": "report",  # its clock jumps: what would have waited is counted
+            "channel_policy_file": None,
             "bounce_domain": None,  # a replay's mails come back to nobody, whatever the environment says
             "bounce_port": None,
             "default_zone": rehearsal.play.policy.default_zone,

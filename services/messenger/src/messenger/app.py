@@ -85,7 +85,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
         ),
         prepare=partial(plans.prepare, clock=clock),
         purges={"stops": PURGE_STOPS, "bounces": PURGE_BOUNCES, "pacing": PURGE_PACING},
-        waits=(*WAITS, "ledger WHERE state = 'sent'"),
+        waits=(*WAITS, "ledger WHERE state = 'sent' AND next_due_at IS NOT NULL"),
         gauges=reading.GAUGES,
         busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
     )
@@ -112,7 +112,7 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     rules: dict[str, Rules] = {}
     loops: list[Loop] = []
     for line in lines:
-        way = line.make(Given(settings, words, path, share))
+        way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
         rules[line.name] = Rules(way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace)
         for number in range(1, line.loops(settings) + 1):

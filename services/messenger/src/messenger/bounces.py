@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from messenger.domain import Change, Outreach
+from messenger.domain import MAIL, Change, Outreach
 
 BOUNCED = "bounced"
 DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
@@ -51,7 +51,7 @@ def effect(row: Outreach, attempt: int, report: Report) -> Effect:
     that is due again is not refused: the mail that waits is another one. But one that was delivered after all
     must not go again.
     """
-    same = attempt == row.attempt
+    same = attempt == row.attempt and row.channel == MAIL  # what has moved on is another channel's business
     dead = report.kind is Kind.FAILED and report.status in DEAD
     if same and report.kind is Kind.FAILED and row.state in FAILABLE:
         return Effect(_change(row, "refused", BOUNCED, report), settles=True, dead=dead)

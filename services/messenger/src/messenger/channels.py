@@ -73,6 +73,13 @@ class Line:
     make: Callable[[Given], Way]
     can_be_asked: bool = False  # whether its way has a read-back
 
+    def way(self, given: Given) -> Way:
+        """Make its way; raises ValueError where the line says something else of it: a doubt would be nobody's."""
+        way = self.make(given)
+        if (way.readback is not None) != self.can_be_asked:
+            raise ValueError(f"{self.name}: can_be_asked says whether there is a read-back")
+        return way
+
 
 def mail(given: Given) -> Way:
     """Mail by SMTP: no read-back, so what stays in doubt is parked; no pace but the relay's own."""

@@ -23,7 +23,8 @@ PURGE_STOPS = """
         SELECT s.ctid FROM stops AS s
          WHERE s.recorded_at < $1
            AND NOT EXISTS (SELECT FROM ledger AS l WHERE l.tenant_id = s.tenant_id AND l.about = s.about
-                                                     AND l.state IN ('due', 'posting', 'in_doubt', 'parked'))
+                                                     AND (l.state IN ('due', 'posting', 'in_doubt', 'parked')
+                                                          OR l.next_due_at IS NOT NULL))
          LIMIT $2))
 """
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from duly_chassis.addresses import address_digest
-from messenger import bounces, dsn, outcomes
+from messenger import bounces, choosing, dsn, outcomes
 from messenger.bounces import Kind, Report
 from messenger.domain import Contact, Outreach
 from messenger.return_path import ReturnPath, Ticket
@@ -73,7 +73,8 @@ async def _obey(
     row, contact, went_to = found
     effect = bounces.effect(row, ticket.attempt, report)
     if effect.settles:
-        outcomes.emit(await tx.change([effect.change], now), now, tx)
+        change = choosing.moved(effect.change, now) if effect.dead else effect.change
+        outcomes.emit(await tx.change([change], now), now, tx)
     else:
         await tx.tell(effect.change, now)
     if effect.dead and contact is not None and went_to is not None and went_to == _digest(row, contact):

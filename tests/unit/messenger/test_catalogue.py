@@ -1,0 +1,88 @@
+"""The catalogue of channels: what exists in a process, who shares its attempts, and which loops follow."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from duly_chassis.clock import SystemClock
+from messenger import app, channels
+from messenger.channels import Given, Line, Way
+from messenger.pacing import Pace
+from messenger.settings import Settings
+from tests.support.post import ALWAYS, Notes, Post, Provider
+
+
+class Box(Post):
+    """A channel that holds something."""
+
+    async def close(self) -> None:
+        """Give it back."""
+
+
+def chat(given: Given) -> Way:
+    """Make a chat that can be asked."""
+    assert given.share == 10
+    return Way(Box, Notes(), ALWAYS, timedelta(seconds=45), Provider(), Pace(1.0, by_person=True))
+
+
+CHAT = Line("slack", lambda settings: settings.mail_opens == "06:00", lambda _settings: 2, chat, can_be_asked=True)
+
+
+@pytest.fixture(name="with_chat")
+def with_chat_fixture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let there be a chat where mail opens at six."""
+    monkeypatch.setattr(channels, "CATALOGUE", (*channels.CATALOGUE, CHAT))
+
+
+def built(**changes: Any) -> Any:
+    """Build messenger with these settings."""
+    return app.build(Settings.sample(**changes), SystemClock())
+
+
+@pytest.mark.usefixtures("with_chat")
+def test_each_channel_that_is_set_up_has_loops_of_its_own_and_its_share_of_the_attempts() -> None:
+    """RELIABILITY 6.2: 32 for the whole process; a slow provider takes nothing from the others."""
+    settings = Settings.sample(mail_opens="06:00")
+    lines = channels.set_up(settings)
+
+    assert [loop.name for loop in built(mail_opens="06:00").loops] == [
+        "send-mail-1",
+        "send-slack-1",
+        "send-slack-2",
+        "ask-slack",
+        "leases",
+        "renderer",
+    ]
+    assert channels.share(settings, lines) * 3 <= channels.ATTEMPTS_MAX
+    assert channels.unasked(settings) == ["mail", "sms", "teams"]
+    assert channels.missing([line.name for line in lines]) == ["sms", "teams"]
+
+
+@pytest.mark.usefixtures("with_chat")
+def test_channel_that_is_not_set_up_does_not_exist_and_takes_nothing() -> None:
+    settings = Settings.sample()
+
+    assert [loop.name for loop in built().loops] == ["send-mail-1", "leases", "renderer"]
+    assert channels.share(settings, channels.set_up(settings)) == 32
+    assert channels.missing(["mail"]) == ["slack", "sms", "teams"]
+
+
+def test_line_that_says_something_else_of_its_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise what is in doubt would be parked and asked for at once, or neither."""
+    monkeypatch.setattr(channels, "CATALOGUE", (*channels.CATALOGUE, replace(CHAT, can_be_asked=False)))
+    with pytest.raises(ValueError, match="slack: can_be_asked"):
+        built(mail_opens="06:00")
+
+
+@pytest.mark.usefixtures("with_chat")
+@pytest.mark.parametrize(("said", "waits"), [("wait", True), ("report", False)])
+def test_pace_is_waited_for_unless_a_rehearsal_only_reports_it(
+    said: str, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(app, "Rules", lambda *given: seen.setdefault(str(len(seen)), given) and object())
+    built(mail_opens="06:00", pacing=said)
+
+    assert [given[4] and given[4].waits for given in seen.values()] == [None, waits]

@@ -1,0 +1,73 @@
+"""Which messages go at a provider's pace: whatever is in hand, never two in one interval."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messenger.domain import Change, Outreach
+from messenger.pacing import ACCOUNT, Held, Pace, allot
+
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+EACH = Pace(1.0, by_person=True)
+
+
+def sending(number: int, person: str = "p1", tenant: str = "acme") -> Change:
+    """Return a message that may be sent."""
+    row = Outreach(
+        tenant_id=tenant,
+        outreach_id=UUID(int=number),
+        person_id=person,
+        about="a1",
+        step="7",
+        message="m",
+        values={},
+        ends_when=(),
+        not_before=NOW,
+        useful_until=NOW + timedelta(days=1),
+        state="due",
+        reason="",
+        attempt=0,
+    )
+    return Change(row, "posting", "sending", attempt=1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["acme", "bolt"]), st.sampled_from(["p1", "p2", "p3"])), max_size=40))
+def test_first_message_of_each_person_goes_and_every_other_waits(whom: list[tuple[str, str]]) -> None:
+    changes = [sending(number, person, tenant) for number, (tenant, person) in enumerate(whom)]
+    found = allot(changes, {}, EACH, NOW)
+
+    assert len(found.going) == len(set(whom))
+    assert len(found.going) + len(found.waiting) == len(changes)
+    assert found.going == [change for number, change in enumerate(changes) if whom[number] not in whom[:number]]
+    assert set(found.free_at.values()) <= {NOW + timedelta(seconds=1)}
+
+
+def test_scope_that_is_not_free_or_blocked_lets_nothing_pass_and_stays_as_it_is() -> None:
+    later = NOW + timedelta(seconds=30)
+    for held in (Held(later, None), Held(None, later), Held(NOW - timedelta(hours=1), later)):
+        found = allot([sending(1)], {("acme", "p1"): held}, EACH, NOW)
+        assert (found.going, found.free_at) == ([], {("acme", "p1"): later})
+
+
+def test_account_that_is_blocked_holds_back_all_of_its_people_and_no_other_tenants() -> None:
+    held = {("acme", ACCOUNT): Held(None, NOW + timedelta(minutes=1))}
+    found = allot([sending(1), sending(2, "p2"), sending(3, tenant="bolt")], held, EACH, NOW)
+
+    assert [change.outreach.tenant_id for change in found.going] == ["bolt"]
+
+
+def test_fast_pace_lets_a_bursts_worth_go_together_and_keeps_its_rate() -> None:
+    """Ten a second, in rounds of a quarter of one."""
+    pace = Pace(0.1, by_person=False, burst_s=0.25)
+    found = allot([sending(number, f"p{number}") for number in range(10)], {}, pace, NOW)
+
+    assert len(found.going) == 3
+    assert found.free_at == {("acme", ACCOUNT): NOW + timedelta(seconds=0.3)}
+
+
+def test_rehearsal_lets_all_go_and_counts_what_would_have_waited() -> None:
+    found = allot([sending(number) for number in range(5)], {}, Pace(1.0, by_person=True, waits=False), NOW)
+
+    assert (len(found.going), found.waiting, found.paced) == (5, [], {("acme", "p1"): 4})
