@@ -17,6 +17,7 @@ POLLS = {
     "duly_local.stack.Stack._ask_to_end": "no poll: waits for each child once, within that child's time",
     "messenger.smtp_connect._reach": "tries each address of the relay once, before there is a connection or a letter",
     "duly_local.waiting.until": "the one poll of the local stack; with a deadline",
+    "duly_local.accept_log.AcceptLog._write": "writes each group of lines once; whoever waits for one is told",
     "messenger.http_gate._written": "as messenger.smtp._drain",
     "messenger.smtp._drain": "a full socket tells only its transport, so that is asked; within the gate's deadline",
     "duly_chassis.applying.Applying._alone": "three tries of one record without a pause, then it is a dead letter",

@@ -109,6 +109,38 @@ def test_sample_shows_a_tenants_own_message_before_it_is_installed(tmp_path: Pat
     assert (refused.exit_code, "en.yaml:4: unknown sentence 'greting'" in refused.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        ((), "(2 segments, GSM-7, 193 characters)"),
+        (("--locale", "de"), "(2 segments, GSM-7, 220 characters)"),
+        (("--value", "training_title=\u706b"), "(3 segments, UCS-2, 169 characters)"),
+    ],
+)
+def test_sample_text_is_shown_with_what_it_takes(words: tuple[str, ...], last: str, tmp_path: Path) -> None:
+    shown = duly(*SAMPLE, "--channel", "sms", *words, "--out", tmp_path)
+    (path,) = tmp_path.iterdir()
+
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("Training: ")
+    assert shown.stdout.splitlines()[-1] == last
+    assert path.name.endswith(".sms.txt")
+    assert path.read_text("utf-8") in shown.stdout
+
+
+def test_sample_on_a_channel_that_nobody_knows_is_refused() -> None:
+    shown = duly(*SAMPLE, "--channel", "pigeon")
+
+    assert (shown.exit_code, "channel_unknown" in shown.stderr) == (2, True)
+
+
+def test_preview_asks_the_running_messenger_for_the_channel(asked: list[Any], tmp_path: Path) -> None:
+    (tmp_path / ADDRESSES).write_text(json.dumps({"messenger": MESSENGER}), encoding="utf-8")
+    duly("preview", "deadline-reminder", "--person", "a", "--tenant", "b", "--channel", "sms", "--state", tmp_path)
+
+    assert asked[0][2]["channel"] == "sms"
+
+
 def test_sample_for_slack_is_shown_as_text_and_written_with_its_blocks(tmp_path: Path) -> None:
     shown = duly(*SAMPLE, "--channel", "slack", "--locale", "de", "--out", tmp_path)
     built = json.loads((tmp_path / "deadline-reminder-de.slack.json").read_text("utf-8"))

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,7 +54,8 @@ async def serve(given: argparse.Namespace) -> None:
     lies.change({"shares": shares(given.lies)})
     read_lies.change({"shares": shares(given.read_lies)})
     async with serving(workspace, given.port, lies=lies, read_lies=read_lies) as (_, url):
-        print(url, flush=True)  # noqa: T201 - who started it learns that it is ready, and where
+        sys.stdout.write(f"{url}\n")  # who started it learns that it is ready, and where
+        sys.stdout.flush()
         await ended.wait()
 
 

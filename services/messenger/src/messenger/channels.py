@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 from datetime import time, timedelta
 from typing import Protocol
 
+from duly_chassis.clock import SystemClock
 from messenger.channel import Channel, ReadBack
-from messenger.domain import CHANNELS, MAIL, SLACK, Hours
+from messenger.domain import CHANNELS, MAIL, SLACK, SMS, Hours
 from messenger.mailer import Mailer
 from messenger.pacing import Pace
 from messenger.return_path import ReturningMailer, ReturnPath
 from messenger.settings import Settings
 from messenger.slack import SlackChannel
 from messenger.slack_letters import SlackLetters
+from messenger.sms_letters import SmsLetters
 from messenger.smtp import SmtpChannel
 from messenger.smtp_settings import parse_smtp_url
+from messenger.twilio_sms import TwilioSms
 from messenger.wording import Words
 from messenger.writer import Writer
 
@@ -113,9 +116,28 @@ def slack(given: Given) -> Way:
     )
 
 
+def sms(given: Given) -> Way:
+    """Texts over Twilio: as many a second as the sender may, and lists that settle doubts."""
+    settings = given.settings
+    found = settings.twilio(loopback_only=settings.loopback_only)
+    if found is None:
+        raise ValueError("sms is not set up")
+    asked = TwilioSms(found, SystemClock())
+    return Way(
+        adapter=lambda: TwilioSms(found, SystemClock()),
+        writer=SmsLetters(settings.default_zone, given.words.texts),
+        hours=hours(settings.sms_opens, settings.sms_closes, settings),
+        doubt_wait=asked.bounds.first_check_after,
+        readback=asked,
+        pace=Pace(1 / settings.sms_rate, by_person=False, burst_s=1.0, waits=settings.pacing == "wait"),
+        close=asked.close,
+    )
+
+
 CATALOGUE = (
     Line(MAIL, lambda _settings: True, lambda settings: settings.senders, mail),
     Line(SLACK, lambda settings: settings.slack_token is not None, lambda _settings: 1, slack, can_be_asked=True),
+    Line(SMS, lambda settings: settings.twilio_account_sid is not None, lambda _settings: 1, sms, can_be_asked=True),
 )
 
 

@@ -4,7 +4,6 @@ Twilio's own async client has no deadline that holds, and repeats a POST when it
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from logging import getLogger
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
+from aiohttp import encode_basic_auth
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
@@ -98,7 +98,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]
         """Make one request; raises what aiohttp raises, and repeats nothing."""
         sent: dict[str, Any] = {"headers": dict(headers or {}), "allow_redirects": False}
         if auth is not None:
-            sent["headers"]["Authorization"] = "Basic " + b64encode(":".join(auth).encode()).decode("ascii")
+            sent["headers"]["Authorization"] = encode_basic_auth(*auth)
         if params:
             sent["params"] = {name: str(value) for name, value in params.items()}
         if data:

@@ -1,0 +1,40 @@
+"""From a ledger row and its recipient to a text: what the sender knows, in the words of sms_writer.py."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from messenger.channel import Letter
+from messenger.claims import Claimed
+from messenger.domain import Contact, Outreach
+from messenger.sms_writer import Holder, TextRequest, TextWriter
+
+
+class SmsLetters:
+    """Writes the texts of one sender."""
+
+    def __init__(self, default_zone: str, writer: TextWriter) -> None:
+        self._default_zone = default_zone
+        self._writer = writer
+
+    async def prepare(self, claimed: Sequence[Claimed], now: datetime) -> None:
+        """Render what the texts of these rows need, so that writing them waits for nothing."""
+        await self._writer.prepare([self._request(row, contact, now) for row, contact, _ in claimed if contact])
+
+    def letter(self, outreach: Outreach, contact: Contact, now: datetime) -> Letter:
+        """Write the text; raises Unsendable for what is wrong with this one alone."""
+        return self._writer.write(self._request(outreach, contact, now))
+
+    def _request(self, outreach: Outreach, contact: Contact, now: datetime) -> TextRequest:
+        return TextRequest(
+            tenant=outreach.tenant_id,
+            outreach_id=outreach.outreach_id,
+            about=outreach.about,
+            step=outreach.step,
+            message=outreach.message,
+            values=outreach.values,
+            recipient=Holder(
+                mobile=contact.mobile or "", zone=contact.zone or self._default_zone, locale=contact.locale
+            ),
+            now=now,
+            useful_until=outreach.useful_until,
+        )

@@ -1,0 +1,83 @@
+"""Slack under messenger's own ledger: whatever it refuses, cuts and misleads, it takes each message exactly once."""
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+import messenger.app
+import messenger.settings
+from duly_chassis.clock import DrivenClock
+from duly_contracts.people import PersonalData
+from duly_local import accept_log
+from duly_local.lies import Lie, Lies
+from duly_local.slack_fake import serving
+from duly_local.slack_state import Workspace
+from duly_local.stack import Endpoints
+from messenger.asking import Asker, Asking
+from messenger.channels import set_up
+from messenger.sender import Sender
+from messenger.slack import SlackChannel
+from messenger.slack_client import SlackSettings
+from messenger.slack_letters import SlackLetters
+from tests.support.bench import bench
+from tests.support.post import ALWAYS, rules
+from tests.support.records import MOMENT, Tape, person, requested
+
+pytestmark = pytest.mark.connected
+
+MESSAGES = 24
+ROUNDS_MAX = 120
+ROUND = timedelta(minutes=5)
+WITHOUT = {Lie.TOO_MANY_DAY, Lie.SLOW, Lie.LATE}
+"""A day of the business clock; seconds of ours; and a lateness of ours that a driven clock does not wait for."""
+OPEN = "SELECT count(*) FROM ledger WHERE state NOT IN ('sent', 'parked')"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_each_message_is_accepted_exactly_once_and_none_is_parked_whatever_slack_does(
+    seed: int, database_url: str, endpoints: Endpoints, tmp_path: Path
+) -> None:
+    """I1, I2: all of it can be read back."""
+    policy = tmp_path / "channels.yaml"
+    policy.write_text("name: channels\nversion: 1\ndefault: [slack]\n", encoding="utf-8")
+    lies = Lies(seed=seed, shares={lie: 0.5 / len(Lie) for lie in Lie if lie not in WITHOUT})
+    reads = Lies(seed=seed, shares={Lie.TOO_MANY: 0.05, Lie.ERROR_BEFORE: 0.05, Lie.CUT_BEFORE: 0.05})
+    async with serving(Workspace(tmp_path), lies=lies, read_lies=reads) as (fake, url):
+        settings = messenger.settings.Settings(
+            database_url=database_url,
+            kafka_bootstrap=endpoints.kafka_bootstrap,
+            smtp_url="smtp://127.0.0.1:25",
+            channel_policy_file=policy,
+            slack_token="xoxb-any",  # noqa: S106 - nobody's
+            slack_url=url,
+            loopback_only=True,
+        )
+        assert [line.name for line in set_up(settings)] == ["mail", "slack"]
+        channel = SlackChannel(SlackSettings("xoxb-any", url, loopback_only=True))
+        async with bench(messenger.app.build(settings, DrivenClock(MOMENT)), settings, MOMENT) as house:
+            tape = Tape()
+            known = person(1, personal=PersonalData(name="Ada", mail="ada@example.org"))
+            await house.apply(tape.record(known, "v1"))
+            for number in range(MESSAGES):
+                await house.apply(tape.record(requested(UUID(int=number), f"a{number}"), f"r{number}"))
+            context = house.context()
+            sender = Sender(context, channel, SlackLetters("UTC"), rules(), "slack")
+            asker = Asker(context, Asking("slack", channel, ALWAYS))
+            for _ in range(ROUNDS_MAX):
+                await sender.step()
+                await asker.step()
+                house.clock.move_to(house.clock.now() + ROUND)
+                if await house.column(OPEN) == [0]:
+                    break
+            states = Counter(await house.column("SELECT state || ' ' || reason FROM ledger"))
+        await channel.close()
+    log = accept_log.read(tmp_path / "accepted.jsonl")
+    accepted = Counter(one["metadata"]["event_payload"]["outreach_id"] for one in log)
+
+    assert accepted == {str(UUID(int=number)): 1 for number in range(MESSAGES)}
+    assert sum(states.values()) == states["sent accepted"] + states["sent read_back"] == MESSAGES
+    assert states["sent read_back"] > 0
+    assert len(fake.liar.lies.told) > 3
