@@ -36,6 +36,8 @@ SQL_IN = {
     "messenger.gate": "what the gate locks, beside the store: read and locked while bodies are written",
     "messenger.ledger": "the store of the sending loop: the ledger alone, with leases",
     "messenger.claims": "below the ledger: which rows somebody takes in hand now",
+    "messenger.brake_rows": "below the ledger: what holds sends back, and who decided so",
+    "messenger.held_rows": "below the ledger: which rows a brake holds, and how they are let go",
     "messenger.paced": "beside the ledger: when each provider may be used again",
     "messenger.plan_rows": "the channel policies that were in force, made rows at start",
     "messenger.returned": "the store of what came back: its message, its address, each bounce once",

@@ -47,7 +47,7 @@ MEANT = {
 ENDS = {
     ("parked", "send"): (1, "not_parked"),
     ("parked", "settle"): (1, "not_parked"),
-    ("brakes", "release"): (1, "not_held"),
+    ("brake", "release"): (1, "not_held"),
     ("bounces", "revive"): (1, "not_dead"),
     ("dead-letters", "replay"): (1, "version"),
 }

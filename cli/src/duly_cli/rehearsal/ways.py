@@ -50,6 +50,7 @@ class Way:
             "twilio_messaging_service_sid": None,
             "sms_from": None,
             "channel_policy_file": None,
+            "brakes": "report",  # a whole year in a minute is no rate, and a fault is what a rehearsal is for
             "pacing": "report",  # its clock jumps: what would have waited is counted
         }
         if self.by is By.SLACK:

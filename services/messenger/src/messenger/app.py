@@ -9,7 +9,7 @@ from faststream.asgi import AsgiFastStream
 from duly_chassis.clock import Clock, SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
-from duly_chassis.service import Act, Context, Entry, Listen, Loop, Service, Step, When
+from duly_chassis.service import Act, Context, Entry, Listen, Loop, OwnBrakes, Service, Step, When
 from duly_contracts import topics
 from duly_contracts.decisions import AddressLostV1
 from duly_contracts.outreach import (
@@ -23,7 +23,18 @@ from duly_contracts.outreach import (
 )
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
-from messenger import answers, bounce_orders, channels, choosing, handlers, orders, plan_file, reading, timers
+from messenger import (
+    answers,
+    bounce_orders,
+    brake_orders,
+    channels,
+    choosing,
+    handlers,
+    orders,
+    plan_file,
+    reading,
+    timers,
+)
 from messenger.asking import Asker, Asking
 from messenger.bounce_door import BounceDoor
 from messenger.channel import Channel
@@ -34,7 +45,7 @@ from messenger.plans import ChannelPolicy, Plans
 from messenger.return_path import ReturnPath
 from messenger.sender import Rules, Sender
 from messenger.settings import Settings
-from messenger.store import PURGE_BOUNCES, PURGE_PACING, PURGE_STOPS, Store
+from messenger.store import PURGE_BOUNCES, PURGE_COUNTS, PURGE_PACING, PURGE_STOPS, Store
 from messenger.wording import Words
 from messenger.writer import Writer
 
@@ -44,6 +55,7 @@ WAITS = tuple(
     f"ledger WHERE state = '{state}' AND channel = '{name}'" for name in CHANNELS for state in ("due", "in_doubt")
 )
 """One for each channel, as the indexes are."""
+WAITING = "ledger WHERE state = 'sent' AND next_due_at IS NOT NULL", "ledger WHERE state = 'held'"
 
 
 def build(settings: Settings, clock: Clock) -> Service[Store]:
@@ -67,6 +79,8 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park),
             When("elsewhere", partial(Store.claim_elsewhere, channels=channels.missing(here)), timers.elsewhere),
             When("unanswered", Store.claim_unanswered, timers.unanswered),
+            When("held", Store.claim_held, partial(timers.held, hours=channels.permitted(settings))),
+            When("released", Store.claim_released, partial(timers.released, interval=settings.release_interval())),
         ),
         loops=(*listening(settings, path), *sending(settings, words, path), words.loop),
         emits=(OutreachSentV1, OutreachSentV2, OutreachSuppressedV1, OutreachFailedV1, AddressLostV1),
@@ -83,9 +97,10 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             Act("/v1/bounces/take", bounce_orders.takes(path), bounce_orders.TAKE_BYTES_MAX, bounce_orders.count),
             Act("/v1/bounces/revive", bounce_orders.revive),
         ),
+        brakes=OwnBrakes(brake_orders.held, brake_orders.hold, brake_orders.release),
         prepare=partial(plans.prepare, clock=clock),
-        purges={"stops": PURGE_STOPS, "bounces": PURGE_BOUNCES, "pacing": PURGE_PACING},
-        waits=(*WAITS, "ledger WHERE state = 'sent' AND next_due_at IS NOT NULL"),
+        purges={"stops": PURGE_STOPS, "bounces": PURGE_BOUNCES, "pacing": PURGE_PACING, "counts": PURGE_COUNTS},
+        waits=(*WAITS, *WAITING),
         gauges=reading.GAUGES,
         busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
     )

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from duly_chassis.addresses import address_digest
 from messenger.channel import Letter
-from messenger.claims import Claims
 from messenger.domain import Change, Outreach
+from messenger.held_rows import HeldRows
 from messenger.rows import outreach
 
 
-class Ledger(Claims):
+class Ledger(HeldRows):
     """Attempts and outcomes, inside one transaction."""
 
     async def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:

@@ -17,12 +17,12 @@ from duly_chassis import crash, outbox, retry
 from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
-from messenger import choosing, domain, gate, outcomes, tracing
-from messenger.channel import Answer, Channel, Letter, RefusedForNow, Withheld
+from messenger import choosing, domain, gate, holding, outcomes, tracing
+from messenger.channel import Answer, Channel, Letter, Withheld
 from messenger.claims import Claimed
 from messenger.domain import MAIL, Change, Contact, Hours, Outreach
 from messenger.paced import Paced
-from messenger.pacing import ACCOUNT, Pace
+from messenger.pacing import Pace, blocked_until
 from messenger.unsendable import Unsendable
 from messenger.writer import Writer, unsendable
 
@@ -120,9 +120,11 @@ class Sender:
         """Decide over what is due, and write down the attempts before they are made."""
         async with self._context.database.transaction() as connection:
             tx = Paced(connection)
-            claimed = await tx.claim(self._name, now, self._rules.batch_max)
-            if not claimed:
+            brakes = await tx.brakes(self._name)
+            due = await tx.claim(self._name, now, self._rules.batch_max)
+            if not due:
                 return 0, []
+            claimed = await holding.passing(tx, self._name, due, brakes, now) if brakes else due
             decided = [self._decided(row, contact, stops, now) for row, contact, stops in claimed]
             others = [change for change in decided if change.state != "posting"]
             going = await self._going([change for change in decided if change.state == "posting"], tx, now)
@@ -135,7 +137,7 @@ class Sender:
             await outbox.put(connection, self._context.source, tx.outgoing)
         self._context.committed()
         self._count(others)
-        return len(claimed), posting
+        return len(due), posting
 
     def _decided(self, row: Outreach, contact: Contact | None, stops: domain.Stops, now: datetime) -> Change:
         """Decide over one row; our own mistake about one message must not hold up the others."""
@@ -199,7 +201,8 @@ class Sender:
             choosing.settled(_attempted(one.change), answer, rules.doubt_wait, one.zone, rules.hours, now)
             for one, answer in zip(posted, answers, strict=True)
         ]
-        blocked = self._blocked(posted, answers, now)
+        told = [(one.change.outreach, answer) for one, answer in zip(posted, answers, strict=True)]
+        blocked = {} if rules.pace is None else blocked_until(told, now)
 
         async def write() -> None:
             async with self._context.database.transaction() as connection:
@@ -221,18 +224,6 @@ class Sender:
         )
         self._context.committed()
         self._count(effective)
-
-    def _blocked(
-        self, posted: Sequence[Posted], answers: Sequence[Answer], now: datetime
-    ) -> dict[tuple[str, str], datetime]:
-        """Return for whom the provider wants us to wait, and until when."""
-        until: dict[tuple[str, str], datetime] = {}
-        for one, answer in zip(posted, answers, strict=True):
-            if isinstance(answer, RefusedForNow) and answer.after_s and self._rules.pace is not None:
-                row = one.change.outreach
-                key = row.tenant_id, ACCOUNT if answer.scope == "account" else row.person_id
-                until[key] = max(until.get(key, now), now + timedelta(seconds=answer.after_s))
-        return until
 
     def _failed(self, error: BaseException, attempt: int) -> None:
         self._context.beat()  # these answers are all we know: nobody may take the waiting for death
