@@ -146,9 +146,9 @@ def hours(opens: str, closes: str, settings: Settings) -> Hours:
     return Hours(time.fromisoformat(opens), time.fromisoformat(closes), settings.default_zone)
 
 
-def set_up(settings: Settings, catalogue: Sequence[Line] = CATALOGUE) -> list[Line]:
+def set_up(settings: Settings) -> list[Line]:
     """Return the channels that exist in this process."""
-    return [line for line in catalogue if line.is_set_up(settings)]
+    return [line for line in CATALOGUE if line.is_set_up(settings)]
 
 
 def missing(names: Sequence[str]) -> list[str]:
