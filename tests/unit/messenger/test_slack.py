@@ -374,7 +374,7 @@ async def test_message_is_found_on_a_later_page_and_its_neighbours_are_not_taken
 
     assert isinstance(found[0], Accepted)
     assert found[1] == NotThere()
-    assert pages == 6
+    assert pages == 4
 
 
 async def test_message_that_cannot_be_seen_yet_is_not_there_and_found_afterwards(tmp_path: Path) -> None:
