@@ -33,8 +33,8 @@ from tests.faults.live.story import Fact, instant
 
 RACES, CLOSE = 500, 167
 DEED, CLOSE_DEED = "race", "race within 5 ms"
-VOLLEYS_MAX = 400
-VOLLEYS_WITHIN_S = 240.0
+VOLLEYS_MAX = 700
+VOLLEYS_WITHIN_S = 420.0
 VOLLEY_S = 0.6  # from one to the next
 LOCKED_S = 0.45  # of which messenger is kept from writing; it hears of the stops meanwhile
 CLOSE_EACH, WIDE_EACH = 5, 3
