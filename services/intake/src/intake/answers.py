@@ -12,6 +12,12 @@ from intake import reading
 ROWS_MAX = 1_000
 
 
+async def explain(_connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
+    """Say that no person is known here: what was reported of their messages stands in messenger's part of the story."""
+    needed(query, "tenant")
+    return {"known": False}
+
+
 async def reviews(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
     """List the texts that a person should read, with their words; who may ask is who may read them."""
     return {"reviews": [dict(row) for row in await reading.reviews(connection, needed(query, "tenant"), ROWS_MAX)]}

@@ -35,6 +35,7 @@ def build(settings: Settings, _clock: Clock) -> Service[Store]:
         timers=(When("lapse", Store.claim, timers.lapse),),
         emits=(DeliveryReportedV1, SmsOptedOutV1, SmsOptedInV1),
         answers={
+            "/v1/explain": answers.explain,
             "/v1/reviews": answers.reviews,
             "/v1/starts": answers.starts,
             "/v1/reports": answers.reports,
