@@ -43,6 +43,9 @@ SQL_IN = {
     "reminders.reading": "the store of those who ask: one tenant, read only",
     "roster.runs": "the store of runs and decisions, below the store of people",
     "roster.reading": "the store of those who ask: one tenant, read only",
+    "messenger.blocks": "the store of the block list: asked at claim and gate, with the lock both share",
+    "messenger.reported": "the store of providers' reports: each once, its message locked",
+    "intake.reading": "the store of those who ask: one tenant, read only",
     "messenger.app": "`busy` and the purge of stops are data of the service description",
 }
 ASSEMBLED = {

@@ -49,6 +49,9 @@ ENDS = {
     ("parked", "settle"): (1, "not_parked"),
     ("brakes", "release"): (1, "not_held"),
     ("bounces", "revive"): (1, "not_dead"),
+    ("blocks", "lift"): (1, "not_blocked"),
+    ("blocks", "confirm"): (1, "no_such_start"),
+    ("blocks", "close"): (1, "no_such_review"),
     ("dead-letters", "replay"): (1, "version"),
 }
 """How a command ends where this house has nothing for it: in plain words, with 1."""

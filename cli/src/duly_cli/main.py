@@ -18,6 +18,7 @@ COMMANDS = {
     "roster": ("duly_cli.rostering", "roster"),
     "parked": ("duly_cli.ordering", "parked"),
     "bounces": ("duly_cli.bouncing", "bounces"),
+    "blocks": ("duly_cli.blocking", "blocks"),
     "brakes": ("duly_cli.ordering", "brakes"),
     "dead-letters": ("duly_cli.letters", "dead_letters"),
     "settings": ("duly_cli.describing", "print_settings"),
