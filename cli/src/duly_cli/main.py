@@ -20,6 +20,7 @@ COMMANDS = {
     "bounces": ("duly_cli.bouncing", "bounces"),
     "brakes": ("duly_cli.ordering", "brakes"),
     "dead-letters": ("duly_cli.letters", "dead_letters"),
+    "doctor": ("duly_cli.doctoring", "doctor"),
     "settings": ("duly_cli.describing", "print_settings"),
     "asyncapi": ("duly_cli.describing", "print_asyncapi"),
 }
