@@ -46,8 +46,8 @@ async def examine(services: Sequence[Entry], clock: Clock, heard: Callable[[int,
         if settings is not None:
             asked += [(entry.name, check) for check in checks_of(entry, settings, clock)]
     answers = await _answers([check for _, check in asked], heard)
-    for (name, _), findings in zip(asked, answers, strict=True):
-        told += [Told((name,), _clean(finding)) for finding in findings]
+    for (name, _), answer in zip(asked, answers, strict=True):
+        told += [Told((name,), _clean(finding)) for finding in answer]
     return _merged(told)
 
 

@@ -24,6 +24,8 @@ from duly_local.accept_log import AcceptLog
 from duly_local.lies import Lies, shares
 from duly_local.lying import Deed, Liar, Reply
 from duly_local.ports import HOST
+from duly_local.skew import dated
+from duly_local.twilio_account import Account
 from duly_local.twilio_callbacks import Callbacks, session
 from duly_local.twilio_texts import API, PAGE_TEXTS, PAGE_TEXTS_MAX, Texts
 
@@ -48,12 +50,14 @@ class TwilioFake:
         self.texts = texts
         self.callbacks = callbacks
         self.liar = Liar(lies)
+        self.account = Account(texts.account)
         self._token = token
 
     def routes(self) -> list[web.RouteDef]:
         """Name what may be asked."""
         account = f"/{API}/Accounts/{self.texts.account}"
         return [
+            *self.account.routes(),
             web.post(f"{account}/Messages.json", self.create),
             web.get(f"{account}/Messages.json", self.list),
             web.get(f"{account}/Messages/{{sid}}.json", self.fetch),
@@ -179,6 +183,7 @@ async def serving(
         fake = TwilioFake(texts, callbacks, lies or Lies(), token)
         app = web.Application(middlewares=[fake.guard], client_max_size=FORM_BYTES_MAX)
         app.add_routes(fake.routes())
+        app.on_response_prepare.append(dated(lambda: fake.account.ahead_s))
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:

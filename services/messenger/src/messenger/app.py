@@ -20,7 +20,7 @@ from duly_contracts.outreach import (
 )
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
-from messenger import answers, bounce_orders, handlers, orders, reading, timers
+from messenger import answers, bounce_orders, doctor, handlers, orders, reading, timers
 from messenger.bounce_door import BounceDoor
 from messenger.domain import Hours
 from messenger.mailer import Mailer
@@ -123,7 +123,7 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     )
 
 
-ENTRY = Entry("messenger", Settings, build, "messenger.migrations")
+ENTRY = Entry("messenger", Settings, build, "messenger.migrations", doctor.checks)
 
 
 def create_app() -> AsgiFastStream:
