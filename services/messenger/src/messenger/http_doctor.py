@@ -12,7 +12,7 @@ from aiohttp import (
 )
 
 from duly_chassis.doctor import CLOCK_S_MAX, Finding, apart_s, ok, problem, warning
-from messenger.http_client import Astray, Redirected, TooLong
+from messenger.http_client import Astray, HttpUrlError, Redirected, TooLong
 from messenger.retry_after import http_date
 
 DATE_GRAIN_S = 1.0  # an HTTP date leaves out what is below a second
@@ -35,8 +35,10 @@ UNREACHED: tuple[tuple[type[Exception], str, str], ...] = (  # the first that fi
 )
 
 
-def unreached(name: str, error: ClientError) -> Finding:
+def unreached(name: str, error: ClientError | HttpUrlError) -> Finding:
     """Say why a provider cannot be asked."""
+    if isinstance(error, HttpUrlError):
+        return problem(name, str(error), "correct the provider's address, or unset loopback_only")
     return next(problem(name, wrong, remedy) for kind, wrong, remedy in UNREACHED if isinstance(error, kind))
 
 

@@ -7,7 +7,7 @@ from aiohttp import ClientError
 from duly_chassis.clock import SystemClock
 from duly_chassis.doctor import Check, Finding, not_set_up, ok, problem, warning
 from messenger import http_doctor
-from messenger.http_client import HttpClient
+from messenger.http_client import HttpClient, HttpUrlError
 from messenger.settings import Settings
 from messenger.slack_answers import OF_THE_ACCOUNT, RATE_LIMITED, TOO_MANY, Reply
 from messenger.slack_client import SlackClient, SlackSettings, answered
@@ -42,7 +42,10 @@ def checks(settings: Settings) -> tuple[Check, ...]:
 
 async def _asked(settings: SlackSettings) -> list[Finding]:
     wall = SystemClock()
-    http = HttpClient(settings.http())
+    try:
+        http = HttpClient(settings.http())
+    except HttpUrlError as error:
+        return [http_doctor.unreached(NAME, error)]
     before = wall.now()
     try:
         reply, headers = await answered(SlackClient(settings, http).auth_test())

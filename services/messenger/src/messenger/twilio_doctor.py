@@ -18,7 +18,7 @@ from duly_chassis.clock import SystemClock
 from duly_chassis.doctor import Check, Finding, not_set_up, ok, problem, warning
 from duly_chassis.loopback import is_loopback
 from messenger import http_doctor
-from messenger.http_client import HttpClient, HttpSettings
+from messenger.http_client import HttpClient, HttpSettings, HttpUrlError
 from messenger.settings import Settings
 from messenger.twilio_client import GATED
 
@@ -81,7 +81,7 @@ async def _asked(settings: Settings) -> list[Finding]:
             found += await (_service(ask, sender, settings) if sender.startswith("MG") else _number(ask, settings))
     except Refused as refused:
         found.append(refused.finding)
-    except ClientError as error:
+    except (ClientError, HttpUrlError) as error:
         found.append(http_doctor.unreached(NAME, error))
     return found
 
@@ -147,7 +147,7 @@ def _account(told: Told) -> Finding:
         return problem(NAME, "Twilio knows no such account", CREDENTIALS)
     status = told.data.get("status")
     if status != "active":
-        shown = status if status in {"suspended", "closed"} else "not known to be active"
+        shown = status if status in ("suspended", "closed") else "not known to be active"
         return problem(NAME, f"the account is {shown}", "see Twilio's console, or name another account")
     if told.data.get("type") == "Trial":
         wrong = "it is a trial account: only numbers that were verified are reached"
