@@ -39,6 +39,7 @@ UNTRUSTED: Mapping[int, str] = {  # by OpenSSL's code
     10: "its certificate has expired",
     9: "its certificate is not valid yet; or this machine's clock is wrong",
     62: "its certificate is for another name",
+    64: "its certificate is for another name",
     18: "its certificate is signed by nobody that this machine trusts",
     19: "its certificate is signed by nobody that this machine trusts",
     20: "its certificate is signed by nobody that this machine trusts",
