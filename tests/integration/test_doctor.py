@@ -14,7 +14,8 @@ from duly_chassis.doctor import Finding, State, found, ok
 from duly_contracts import topics
 from duly_contracts.topics import Topic
 from duly_local.stack import Endpoints
-from tests.support import databases, toy
+from tests.support import databases, kafka, toy
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.connected
 
@@ -191,6 +192,10 @@ async def test_topic_that_is_missing_is_told_and_not_made_by_the_asking(
     assert again == first
 
 
+async def made(bootstrap: str, name: str) -> bool:
+    return name in await kafka.partitions(bootstrap)
+
+
 @pytest.fixture(name="odd")
 async def odd_fixture(endpoints: Endpoints) -> AsyncIterator[str]:
     """Make a topic of two partitions that is not compacted, as somebody would by hand; return its name."""
@@ -200,6 +205,7 @@ async def odd_fixture(endpoints: Endpoints) -> AsyncIterator[str]:
     name = f"duly.odd-{uuid4().hex}"  # a topic's deletion takes effect later
     await admin.create_topics([NewTopic(name, 2, 1, topic_configs=configs)])
     try:
+        await until(lambda: made(endpoints.kafka_bootstrap, name))
         yield name
     finally:
         await admin.delete_topics([name])

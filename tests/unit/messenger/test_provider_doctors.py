@@ -17,8 +17,9 @@ from tests.unit.messenger.scripted_http import said, scripted_http
 
 CANARY = "canary-4711"
 NUMBER, SERVICE = "+15005550006", "MG" + "1" * 32
+OF_SERVICE = {"sms_from": None, "twilio_messaging_service_sid": SERVICE}
 PUBLIC = "https://hooks.acme.example"
-TWILIO = {"twilio_account_sid": twilio_fake.ACCOUNT, "twilio_auth_token": twilio_fake.TOKEN, "sms_sender": NUMBER}
+TWILIO = {"twilio_account_sid": twilio_fake.ACCOUNT, "twilio_auth_token": twilio_fake.TOKEN, "sms_from": NUMBER}
 
 
 def by_name(findings: Sequence[Finding]) -> dict[str, Finding]:
@@ -155,7 +156,7 @@ async def test_twilio_without_an_account_is_not_set_up_and_not_asked() -> None:
 
 @pytest.mark.parametrize("sender", [NUMBER, SERVICE], ids=["number", "messaging service"])
 async def test_twilio_with_account_sender_and_callbacks_is_fine(tmp_path: Path, sender: str) -> None:
-    findings = await account(tmp_path, {}, sms_sender=sender)
+    findings = await account(tmp_path, {}, **(OF_SERVICE if sender == SERVICE else {}))
 
     assert {name: one.state for name, one in findings.items()} == dict.fromkeys(
         ("Twilio", "Twilio clock", "SMS sender", "SMS answers", "Twilio callbacks"), State.OK
@@ -177,8 +178,10 @@ async def test_twilio_token_that_is_refused_is_told(tmp_path: Path) -> None:
         ({"type": "Trial"}, {}, "Twilio", State.WARNING, "trial account"),
         ({"foreign": {NUMBER}}, {}, "SMS sender", State.PROBLEM, "this account has no such number"),
         ({"voice_only": {NUMBER}}, {}, "SMS sender", State.PROBLEM, "the number cannot send texts"),
-        ({"foreign": {SERVICE}}, {"sms_sender": SERVICE}, "SMS sender", State.PROBLEM, "no such messaging service"),
-        ({"empty": {SERVICE}}, {"sms_sender": SERVICE}, "SMS sender", State.PROBLEM, "has no sender for texts"),
+        ({"foreign": {SERVICE}}, OF_SERVICE, "SMS sender", State.PROBLEM, "no such messaging service"),
+        ({"empty": {SERVICE}}, OF_SERVICE, "SMS sender", State.PROBLEM, "has no sender for texts"),
+        ({"foreign": {"12345"}}, {"sms_from": "12345"}, "SMS sender", State.PROBLEM, "no such short code"),
+        ({}, {"sms_from": "Duly"}, "SMS sender", State.WARNING, "nobody can answer it"),
         ({"webhook": ""}, {}, "SMS answers", State.WARNING, "STOP, does not come to Duly"),
         ({}, {"public_url": None}, "Twilio callbacks", State.WARNING, "nobody learns that a text was not delivered"),
         ({}, {"public_url": "http://127.0.0.1:8104"}, "Twilio callbacks", State.PROBLEM, "cannot reach public_url"),

@@ -36,6 +36,7 @@ class Account:
         return [
             web.get(f"{own}.json", self.account),
             web.get(f"{own}/IncomingPhoneNumbers.json", self.numbers),
+            web.get(f"{own}/SMS/ShortCodes.json", self.short_codes),
             web.get(MESSAGING, self.service),
             web.get(f"{MESSAGING}/PhoneNumbers", self.senders),
             web.get(f"{MESSAGING}/ShortCodes", self.senders),
@@ -53,6 +54,12 @@ class Account:
         one = {"sid": PROXY, "phone_number": number, "capabilities": able, "sms_url": self.webhook}
         listed = [] if number in self.foreign else [one]
         return Reply({"incoming_phone_numbers": listed, "page": 0, "page_size": 50}).response()
+
+    async def short_codes(self, request: web.Request) -> web.Response:
+        """Tell about one short code."""
+        code = request.query.get("ShortCode", "")
+        listed = [] if code in self.foreign else [{"sid": PROXY, "short_code": code, "sms_url": self.webhook}]
+        return Reply({"short_codes": listed}).response()
 
     async def service(self, request: web.Request) -> web.Response:
         """Tell about one messaging service."""

@@ -4,24 +4,19 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
-from duly_chassis.loopback import is_loopback
-from duly_chassis.settings import ServiceSettings
 from duly_chassis.wallclock import zone_exists
-from messenger.http_client import HttpSettings
 from messenger.moments import known_locale
+from messenger.slack_settings import SlackOptions
+from messenger.sms_settings import SmsSettings
 
 TENANT = re.compile(r"[a-z0-9-]{1,40}|\*")
 BOUNCE_DOMAIN = r"^[a-z0-9](-?[a-z0-9])*(\.[a-z0-9](-?[a-z0-9])*)+$"
 BOUNCE_KEYS_MAX = 2
 BOUNCE_KEY_CHARACTERS_MIN = 32
-LOCAL_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
-SMS_SENDER = r"^(\+[1-9]\d{6,14}|MG[0-9a-f]{32})$"
-HEADER_WORD = re.compile(r"[!-~]{1,500}")
 HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
@@ -64,31 +59,7 @@ def locales(text: object) -> object:
     return {tenant: listed[0] for tenant, listed in found.items()}
 
 
-def sendable(secret: SecretStr | None) -> SecretStr | None:
-    """Refuse a token that no header can carry: most often one with a line end that came along."""
-    if secret is not None and not HEADER_WORD.fullmatch(secret.get_secret_value()):
-        raise ValueError("a token is one word of visible ASCII characters")
-    return secret
-
-
-def provider_url(url: str) -> str:
-    """Refuse an address that would show the token to the network; raises HttpUrlError."""
-    HttpSettings(url=url, gated_ends=())
-    return url
-
-
-def public_address(url: str | None) -> str | None:
-    """Refuse what no provider could have signed: the address is part of what Twilio's signature covers."""
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
-    if not safe or not parts.hostname or parts.query or parts.fragment or "_" in parts.hostname:
-        raise ValueError("not of the form https://host/path, with a host without underscores")
-    return url.rstrip("/")
-
-
-class Settings(ServiceSettings):
+class Settings(SlackOptions, SmsSettings):
     """Adds to what every service has. Variables begin with DULY_MESSENGER_."""
 
     service: ClassVar[str] = "messenger"
@@ -103,45 +74,11 @@ class Settings(ServiceSettings):
     mail_sender: str = Field(default="Training <training@duly.example>", max_length=300)
     """Who the mails are from; its domain also stands in each Message-ID."""
 
-    mail_opens: str = Field(default="07:00", pattern=LOCAL_TIME)
+    mail_opens: str = Field(default="07:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     """The recipient's local time from which mail may be sent, inclusive."""
 
-    mail_closes: str = Field(default="21:00", pattern=LOCAL_TIME)
+    mail_closes: str = Field(default="21:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     """The recipient's local time from which it may not, exclusive."""
-
-    slack_token: Annotated[SecretStr | None, AfterValidator(sendable)] = None
-    """The bot token of the Slack app, xoxb-...; unset: nothing goes by Slack."""
-
-    slack_url: Annotated[str, AfterValidator(provider_url)] = "https://slack.com/api/"
-    """Where Slack's methods are; another address is for stand-ins."""
-
-    slack_opens: str = Field(default="07:00", pattern=LOCAL_TIME)
-    """The recipient's local time from which Slack messages may be sent, inclusive."""
-
-    slack_closes: str = Field(default="21:00", pattern=LOCAL_TIME)
-    """The recipient's local time from which they may not, exclusive."""
-
-    twilio_account_sid: str | None = Field(default=None, pattern=r"^AC[0-9a-f]{32}$")
-    """The Twilio account that texts are sent from, AC...; unset: nothing goes by SMS."""
-
-    twilio_auth_token: Annotated[SecretStr | None, AfterValidator(sendable)] = None
-    """Its auth token."""
-
-    twilio_url: Annotated[str, AfterValidator(provider_url)] = "https://api.twilio.com"
-    """Where Twilio is; another address is for stand-ins."""
-
-    sms_sender: str | None = Field(default=None, pattern=SMS_SENDER)
-    """Who texts are from: a number of the account as +442071838750, or a messaging service, MG..."""
-
-    sms_opens: str = Field(default="08:00", pattern=LOCAL_TIME)
-    """The recipient's local time from which texts may be sent, inclusive."""
-
-    sms_closes: str = Field(default="21:00", pattern=LOCAL_TIME)
-    """The recipient's local time from which they may not, exclusive."""
-
-    public_url: Annotated[str | None, AfterValidator(public_address)] = None
-    """How providers reach intake, as https://hooks.example.org: there Twilio tells what became of a text. Unset: nobody
-    is told."""
 
     default_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     """The IANA zone of people whose own is not known."""
@@ -191,15 +128,6 @@ class Settings(ServiceSettings):
 
     keep_bounces_days: int = Field(default=90, ge=30)
     """How long it is known which bounces were taken (machine clock); what they changed stays."""
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        """Refuse what is set by half: texts that could never leave would wait for a night to tell."""
-        parts = {name: getattr(self, name) for name in ("twilio_account_sid", "twilio_auth_token", "sms_sender")}
-        there, missing = [[name for name, part in parts.items() if bool(part) is is_set] for is_set in (True, False)]
-        if there and missing:
-            raise ValueError(f"{there[0]} is set: {' and '.join(missing)} must be set too")
-        return self
 
     @model_validator(mode="after")
     def _signed(self) -> Self:

@@ -32,10 +32,10 @@ def checks(settings: Settings) -> tuple[Check, ...]:
     """Return what is asked of Slack."""
 
     async def ask() -> Sequence[Finding]:
-        if settings.slack_token is None:
+        slack = settings.slack(loopback_only=settings.loopback_only)
+        if slack is None:
             return [not_set_up(NAME, "DULY_SLACK_TOKEN is not set: nobody hears by Slack", NEW_TOKEN)]
-        token = settings.slack_token.get_secret_value()
-        return await _asked(SlackSettings(token, settings.slack_url, loopback_only=settings.loopback_only))
+        return await _asked(slack)
 
     return (Check(NAME, ask, DEADLINE_S),)
 

@@ -3,6 +3,7 @@
 Only GET requests: no text is made, nothing is changed.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -20,7 +21,7 @@ from duly_chassis.loopback import is_loopback
 from messenger import http_doctor
 from messenger.http_client import HttpClient, HttpSettings, HttpUrlError
 from messenger.settings import Settings
-from messenger.twilio_client import GATED
+from messenger.twilio_client import GATED, TwilioSettings
 
 NAME, SENDER, CALLBACKS, ANSWERS = "Twilio", "SMS sender", "Twilio callbacks", "SMS answers"
 DEADLINE_S = 12.0
@@ -30,8 +31,10 @@ MESSAGING_HOST, MESSAGING_PREFIX = (
     "/messaging",
 )  # the prefix: where one address is all of Twilio
 INBOUND = "/v1/twilio/inbound"
-CREDENTIALS = "set DULY_TWILIO_ACCOUNT_SID, DULY_TWILIO_AUTH_TOKEN and DULY_SMS_SENDER from Twilio's console"
-OF_THE_ACCOUNT = "set DULY_SMS_SENDER to a number or messaging service of this account, with its country's code"
+CREDENTIALS = "set DULY_TWILIO_ACCOUNT_SID and DULY_TWILIO_AUTH_TOKEN as Twilio's console shows them"
+OF_THE_ACCOUNT = "set DULY_SMS_FROM or DULY_TWILIO_MESSAGING_SERVICE_SID to one of this account"
+SERVICE_SID = re.compile(r"MG[0-9a-f]{32}")
+SHORT_CODE = re.compile(r"[0-9]{3,8}")
 ELSEWHERE = "correct DULY_TWILIO_URL, or see whether a proxy or a portal stands between"
 
 
@@ -61,14 +64,15 @@ def checks(settings: Settings) -> tuple[Check, ...]:
     """Return what is asked of Twilio."""
 
     async def ask() -> Sequence[Finding]:
-        if settings.twilio_account_sid is None:
+        twilio = settings.twilio(loopback_only=settings.loopback_only)
+        if twilio is None:
             return [not_set_up(NAME, "DULY_TWILIO_ACCOUNT_SID is not set: nobody hears by SMS", CREDENTIALS)]
-        return [*await _asked(settings), callbacks(settings.public_url)]
+        return [*await _asked(twilio, settings.text_sender), callbacks(settings.public_url)]
 
     return (Check(NAME, ask, DEADLINE_S),)
 
 
-async def _asked(settings: Settings) -> list[Finding]:
+async def _asked(settings: TwilioSettings, sender: str) -> list[Finding]:
     wall, found = SystemClock(), []
     before = wall.now()
     try:
@@ -77,8 +81,7 @@ async def _asked(settings: Settings) -> list[Finding]:
             account = await ask.account("")
             found += http_doctor.clock("Twilio clock", account.headers, before, wall.now())
             found.insert(0, _account(account))
-            sender = settings.sms_sender or ""
-            found += await (_service(ask, sender, settings) if sender.startswith("MG") else _number(ask, settings))
+            found += await _sender(ask, sender, settings.public_url)
     except Refused as refused:
         found.append(refused.finding)
     except (ClientError, HttpUrlError) as error:
@@ -89,22 +92,19 @@ async def _asked(settings: Settings) -> list[Finding]:
 class _Asking:
     """Asks as this account, over the house's one way out, at the hosts that Twilio has for it."""
 
-    def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
+    def __init__(self, settings: TwilioSettings, stack: AsyncExitStack) -> None:
         self._settings = settings
         self._stack = stack
-        token = settings.twilio_auth_token.get_secret_value() if settings.twilio_auth_token else ""
-        word = b64encode(f"{settings.twilio_account_sid}:{token}".encode()).decode("ascii")
+        word = b64encode(f"{settings.account_sid}:{settings.auth_token}".encode()).decode("ascii")
         self._headers = {"Authorization": f"Basic {word}"}
 
     async def account(self, path: str, **query: str) -> Told:
         """Ask about the account; raises Refused or ClientError."""
-        return await self._get(
-            self._settings.twilio_url, f"{API}/{self._settings.twilio_account_sid}{path}.json", query
-        )
+        return await self._get(self._settings.url, f"{API}/{self._settings.account_sid}{path}.json", query)
 
     async def messaging(self, path: str) -> Told:
         """Ask about a messaging service; raises Refused or ClientError."""
-        return await self._get(messaging_url(self._settings.twilio_url), f"/v1/Services/{path}", {})
+        return await self._get(messaging_url(self._settings.url), f"/v1/Services/{path}", {})
 
     async def _get(self, url: str, path: str, query: Mapping[str, str]) -> Told:
         settings = HttpSettings(url=url, gated_ends=(GATED,), loopback_only=self._settings.loopback_only)
@@ -155,19 +155,35 @@ def _account(told: Told) -> Finding:
     return ok(NAME)
 
 
-async def _number(ask: _Asking, settings: Settings) -> list[Finding]:
+async def _sender(ask: _Asking, sender: str, public_url: str | None) -> list[Finding]:
+    """Look for our sender in the account, by what kind of sender it is."""
+    if SERVICE_SID.fullmatch(sender):
+        return await _service(ask, sender, public_url)
+    if sender.startswith("+"):
+        return await _number(ask, sender, public_url)
+    if SHORT_CODE.fullmatch(sender):
+        told = await ask.account("/SMS/ShortCodes", ShortCode=sender)
+        ours = [one for one in told.listed("short_codes") if one.get("short_code") == sender]
+        if not ours:
+            return [problem(SENDER, "this account has no such short code", OF_THE_ACCOUNT)]
+        return [ok(SENDER), answers(ours[0].get("sms_url"), public_url)]
+    wrong = "texts are from a name: nobody can answer it, not even with STOP, and some countries refuse it"
+    return [warning(SENDER, wrong, "use a number or a messaging service where people must be able to answer")]
+
+
+async def _number(ask: _Asking, sender: str, public_url: str | None) -> list[Finding]:
     """Look for our sender among the account's numbers."""
-    told = await ask.account("/IncomingPhoneNumbers", PhoneNumber=settings.sms_sender or "")
-    ours = [one for one in told.listed("incoming_phone_numbers") if one.get("phone_number") == settings.sms_sender]
+    told = await ask.account("/IncomingPhoneNumbers", PhoneNumber=sender)
+    ours = [one for one in told.listed("incoming_phone_numbers") if one.get("phone_number") == sender]
     if not ours:
         return [problem(SENDER, "this account has no such number", OF_THE_ACCOUNT)]
     able = ours[0].get("capabilities")
     if not (isinstance(able, Mapping) and able.get("sms") is True):
         return [problem(SENDER, "the number cannot send texts", OF_THE_ACCOUNT)]
-    return [ok(SENDER), answers(ours[0].get("sms_url"), settings.public_url)]
+    return [ok(SENDER), answers(ours[0].get("sms_url"), public_url)]
 
 
-async def _service(ask: _Asking, sid: str, settings: Settings) -> list[Finding]:
+async def _service(ask: _Asking, sid: str, public_url: str | None) -> list[Finding]:
     """Look at our messaging service, and whether it has anybody to send from."""
     told = await ask.messaging(sid)
     if told.status == HTTPStatus.NOT_FOUND:
@@ -183,7 +199,7 @@ async def _service(ask: _Asking, sid: str, settings: Settings) -> list[Finding]:
         return [problem(SENDER, "the messaging service has no sender for texts", "add a number to its sender pool")]
     if told.data.get("use_inbound_webhook_on_number") is True:
         return [ok(SENDER), ok(ANSWERS, f"each number's own webhook must lead to <public_url>{INBOUND}")]
-    return [ok(SENDER), answers(told.data.get("inbound_request_url"), settings.public_url)]
+    return [ok(SENDER), answers(told.data.get("inbound_request_url"), public_url)]
 
 
 def _sends_texts(sender: Mapping[str, Any]) -> bool:
