@@ -209,7 +209,7 @@ def _sends_texts(sender: Mapping[str, Any]) -> bool:
 
 def answers(webhook: object, public_url: str | None) -> Finding:
     """Say whether what people text back, such as STOP, comes to intake."""
-    if public_url is not None and webhook == public_url + INBOUND:
+    if public_url is not None and webhook == public_url.rstrip("/") + INBOUND:
         return ok(ANSWERS)
     wrong = "what people text back, such as STOP, does not come to Duly"
     return warning(
