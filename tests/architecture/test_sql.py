@@ -29,6 +29,7 @@ SQL_IN = {
     "duly_chassis.migrate": "schemas, roles and rights",
     "duly_chassis.logins": "a login for each service, made by migrate",
     "duly_chassis.revisions": "asks a database for its version and its revisions, before anything else",
+    "duly_chassis.doctor_database": "asks a server what a service will meet there; writes nothing",
     "duly_chassis.relay": "the advisory lock of one relay per service",
     "duly_chassis.service": "the default of `busy`: nothing is between two states",
     "duly_cli.rehearsal.idle": "one snapshot over all services' tables",

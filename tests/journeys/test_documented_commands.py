@@ -23,6 +23,7 @@ RUN_ELSEWHERE = {
     "up": "test_up.py and test_quickstart.py",
     "run": "test_servers.py",
     "migrate": "test_servers.py and test_compose.py",
+    "doctor": "test_servers.py",
     "demo": "test_rehearsals.py",
     "replay": "test_rehearsals.py and tests/oracle",
     "--install-completion": "writes into the reader's shell; test_help.py asks for what it would write",

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from duly_chassis.clock import Clock
 from duly_chassis.database import Connection, Database
+from duly_chassis.doctor import Check
 from duly_chassis.gauges import Asked
 from duly_chassis.metrics import Metrics
 from duly_chassis.settings import ServiceSettings
@@ -222,3 +223,5 @@ class Entry:
     build: Callable[[Any, Clock], Service[Any]]
     migrations: str
     """The package that holds its chain."""
+    checks: Callable[[Any], Sequence[Check]] | None = None
+    """What `duly doctor` asks beside database and broker, from its settings: its vendors, its secrets."""

@@ -21,6 +21,7 @@ COMMANDS = {
     "blocks": ("duly_cli.blocking", "blocks"),
     "brakes": ("duly_cli.ordering", "brakes"),
     "dead-letters": ("duly_cli.letters", "dead_letters"),
+    "doctor": ("duly_cli.doctoring", "doctor"),
     "settings": ("duly_cli.describing", "print_settings"),
     "asyncapi": ("duly_cli.describing", "print_asyncapi"),
 }

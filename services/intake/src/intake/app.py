@@ -11,7 +11,7 @@ from duly_chassis.logs import configure
 from duly_chassis.numbers import keys
 from duly_chassis.service import Act, Entry, Hook, Service, When
 from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
-from intake import answers, handlers, orders, reading, timers
+from intake import answers, doctor, handlers, orders, reading, timers
 from intake.handlers import Rules
 from intake.settings import Settings, owned
 from intake.slack_door import SlackDoor
@@ -67,7 +67,7 @@ def rules(settings: Settings) -> Rules:
     return Rules(written_with[0] if written_with else "", settings.help_text, timedelta(days=settings.start_days_max))
 
 
-ENTRY = Entry("intake", Settings, build, "intake.migrations")
+ENTRY = Entry("intake", Settings, build, "intake.migrations", doctor.checks)
 
 
 def create_app() -> AsgiFastStream:

@@ -30,6 +30,7 @@ from messenger import (
     bounce_orders,
     channels,
     choosing,
+    doctor,
     handlers,
     orders,
     plan_file,
@@ -164,7 +165,7 @@ def _asker(asking: Asking, context: Context) -> Step:
     return Asker(context, asking).step
 
 
-ENTRY = Entry("messenger", Settings, build, "messenger.migrations")
+ENTRY = Entry("messenger", Settings, build, "messenger.migrations", doctor.checks)
 
 
 def create_app() -> AsgiFastStream:
