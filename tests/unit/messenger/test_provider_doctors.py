@@ -10,7 +10,7 @@ import pytest
 from duly_chassis.doctor import Finding, State, found
 from duly_local import slack_fake, twilio_fake
 from duly_local.slack_state import SCOPES, Workspace
-from duly_local.twilio_fake import TwilioFake
+from duly_local.twilio_methods import TwilioFake
 from messenger import slack_doctor, twilio_doctor
 from messenger.settings import Settings
 from tests.unit.messenger.scripted_http import said, scripted_http
