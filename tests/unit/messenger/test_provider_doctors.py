@@ -12,6 +12,7 @@ from duly_local import slack_fake, twilio_fake
 from duly_local.slack_state import SCOPES, Workspace
 from duly_local.twilio_methods import TwilioFake
 from messenger import slack_doctor, twilio_doctor
+from messenger.http_client import ANSWER_BYTES_MAX
 from messenger.settings import Settings
 from tests.unit.messenger.scripted_http import said, scripted_http
 
@@ -99,7 +100,7 @@ async def test_slack_clock_is_compared_by_the_date_of_its_answer(
         (said(b'{"ok":true,"bot_id":"B1"}'), State.OK, ""),
         (said(b'{"ok":false,"error":"canary-4711 <b>"}'), State.PROBLEM, "Slack answers 200"),
         (said(b"", "302 Found", "Location: https://elsewhere.example"), State.PROBLEM, "it sends us elsewhere"),
-        (said(b"x" * 70_000), State.PROBLEM, "is not the provider"),
+        (said(b"x" * (ANSWER_BYTES_MAX + 1)), State.PROBLEM, "is not the provider"),
         ("cut", State.PROBLEM, "the connection breaks off"),
     ],
     ids=count(1),

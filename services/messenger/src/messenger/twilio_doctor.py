@@ -26,10 +26,8 @@ from messenger.twilio_client import GATED, TwilioSettings
 NAME, SENDER, CALLBACKS, ANSWERS = "Twilio", "SMS sender", "Twilio callbacks", "SMS answers"
 DEADLINE_S = 12.0
 API = "/2010-04-01/Accounts"
-MESSAGING_HOST, MESSAGING_PREFIX = (
-    "messaging.twilio.com",
-    "/messaging",
-)  # the prefix: where one address is all of Twilio
+MESSAGING_HOST = "messaging.twilio.com"
+MESSAGING_PREFIX = "/messaging"  # where one address is all of Twilio
 INBOUND = "/v1/twilio/inbound"
 CREDENTIALS = "set DULY_TWILIO_ACCOUNT_SID and DULY_TWILIO_AUTH_TOKEN as Twilio's console shows them"
 OF_THE_ACCOUNT = "set DULY_SMS_FROM or DULY_TWILIO_MESSAGING_SERVICE_SID to one of this account"
@@ -64,7 +62,10 @@ def checks(settings: Settings) -> tuple[Check, ...]:
     """Return what is asked of Twilio."""
 
     async def ask() -> Sequence[Finding]:
-        twilio = settings.twilio(loopback_only=settings.loopback_only)
+        try:
+            twilio = settings.twilio(loopback_only=settings.loopback_only)
+        except HttpUrlError as error:
+            return [http_doctor.unreached(NAME, error)]
         if twilio is None:
             return [not_set_up(NAME, "DULY_TWILIO_ACCOUNT_SID is not set: nobody hears by SMS", CREDENTIALS)]
         return [*await _asked(twilio, settings.text_sender), callbacks(settings.public_url)]
