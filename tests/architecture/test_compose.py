@@ -9,6 +9,7 @@ import pytest
 
 from duly_chassis import entries
 from duly_chassis.service import Entry
+from duly_chassis.settings import PublicSettings
 from duly_local import kafka, postgres
 from tests.architecture.source import ROOT, toml
 from tests.support import compose
@@ -76,7 +77,11 @@ def test_wrong_variable_and_missing_setting_are_noticed() -> None:
 def test_service_is_told_where_to_listen_and_that_port_is_published(name: str) -> None:
     port = int(OURS[name].environment["DULY_HTTP_PORT"])
 
-    assert [(one.outer, one.inner) for one in OURS[name].ports] == [(port, port)]
+    public = OURS[name].environment.get(f"DULY_{name.upper()}_PUBLIC_PORT")
+    ports = [port] if public is None else [port, int(public)]
+
+    assert (public is not None) == issubclass(SERVICES[name].settings, PublicSettings)
+    assert [(one.outer, one.inner) for one in OURS[name].ports] == [(one, one) for one in ports]
     assert READ.containers["duly"].environment[f"DULY_{name.upper()}_ADDRESS"] == f"http://{name}:{port}"
 
 

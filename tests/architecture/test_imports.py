@@ -50,6 +50,7 @@ PURE = {
     "re",
     "string",
     "types",
+    "unicodedata",
     "typing",
     "uuid",
     "whenever",

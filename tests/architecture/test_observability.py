@@ -34,6 +34,7 @@ LABELS = {
     "check": "a line of readiness",
     "topic": "the contract's topics",
     "partition": "fixed at creation",
+    "edge": "the hooks of our own services, or `none`",
     "brake": "names in our own code",
 }
 """Every label there is, and why it cannot grow without end."""

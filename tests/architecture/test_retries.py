@@ -13,7 +13,7 @@ POLLS = {
     "messenger.sender.Sender._delivered": "shows life while the relay answers; the channel's own deadlines end it",
     "duly_cli.rehearsal.idle.Idle.wait": "asks whether all services rest; nothing failed, and it ends after 180 s",
     "duly_chassis.serving.settled": "asks whether the services are ready; ends at its deadline",
-    "duly_chassis.serving.running": "asks whether uvicorn listens, which tells nobody; ends with its task",
+    "duly_chassis.serving._served": "asks whether uvicorn listens, which tells nobody; ends with its task",
     "duly_local.stack.Stack._ask_to_end": "no poll: waits for each child once, within that child's time",
     "messenger.smtp_connect._reach": "tries each address of the relay once, before there is a connection or a letter",
     "duly_local.waiting.until": "the one poll of the local stack; with a deadline",

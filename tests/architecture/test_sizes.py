@@ -22,6 +22,7 @@ FILES: dict[str, Larger] = {}
 FUNCTIONS = {
     "duly_chassis.migrations.versions.0001_chassis.upgrade": Larger(110, "one SQL text: the chassis' tables"),
     "messenger.migrations.versions.0001_messenger.upgrade": Larger(110, "one SQL text: the service's tables"),
+    "intake.migrations.versions.0001_intake.upgrade": Larger(110, "one SQL text: the service's tables"),
     "roster.migrations.versions.0001_roster.upgrade": Larger(110, "one SQL text: the service's tables"),
 }
 

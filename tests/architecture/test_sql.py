@@ -29,6 +29,7 @@ SQL_IN = {
     "duly_chassis.migrate": "schemas, roles and rights",
     "duly_chassis.logins": "a login for each service, made by migrate",
     "duly_chassis.revisions": "asks a database for its version and its revisions, before anything else",
+    "duly_chassis.doctor_database": "asks a server what a service will meet there; writes nothing",
     "duly_chassis.relay": "the advisory lock of one relay per service",
     "duly_chassis.service": "the default of `busy`: nothing is between two states",
     "duly_cli.rehearsal.idle": "one snapshot over all services' tables",
@@ -45,6 +46,9 @@ SQL_IN = {
     "reminders.reading": "the store of those who ask: one tenant, read only",
     "roster.runs": "the store of runs and decisions, below the store of people",
     "roster.reading": "the store of those who ask: one tenant, read only",
+    "messenger.blocks": "the store of the block list: asked at claim and gate, with the lock both share",
+    "messenger.reported": "the store of providers' reports: each once, its message locked",
+    "intake.reading": "the store of those who ask: one tenant, read only",
     "messenger.app": "`busy` and the purge of stops are data of the service description",
 }
 ASSEMBLED = {

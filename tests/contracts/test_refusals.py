@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duly_contracts.decode import Fact, Poison
+from duly_contracts.event import PersonEvent
 from tests.contracts.golden import (
     MOMENT,
     NAMES,
@@ -112,6 +113,7 @@ def test_s56_greatest_integer_of_64_bits_is_fine() -> None:
     outcome = with_field(TRAINING, "sequence", str(2**63 - 1))
 
     assert isinstance(outcome, Fact)
+    assert isinstance(outcome.data, PersonEvent)
     assert outcome.data.sequence == 2**63 - 1
 
 

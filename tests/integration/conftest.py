@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import intake.app
+import intake.settings
 import messenger.app
 import messenger.settings
 import reminders.app
@@ -13,7 +15,7 @@ import roster.app
 import roster.settings
 from duly_chassis.clock import DrivenClock
 from duly_local.stack import Endpoints
-from tests.support import databases, kafka, toy
+from tests.support import callbacks, databases, kafka, toy
 from tests.support.bench import Bench, bench
 from tests.support.hosted import GROUP, Outside
 from tests.support.records import ASSIGNED, MOMENT
@@ -95,4 +97,30 @@ async def rosters(roster_settings: roster.settings.Settings) -> AsyncIterator[Be
     """Open roster's parts, without a broker."""
     service = roster.app.build(roster_settings, DrivenClock(MOMENT))
     async with bench(service, roster_settings, MOMENT) as opened:
+        yield opened
+
+
+@pytest.fixture
+def intake_settings(database_url: str, endpoints: Endpoints) -> intake.settings.Settings:
+    """Point intake at this test's database; acme has a sender of its own, and shares one with globex."""
+    return intake.settings.Settings(
+        database_url=database_url,
+        kafka_bootstrap=endpoints.kafka_bootstrap,
+        tick_interval_s=0.2,
+        stop_deadline_s=5,
+        public_url=callbacks.PUBLIC,
+        twilio_auth_tokens=f"{callbacks.TOKEN},{callbacks.OLD_TOKEN}",
+        slack_signing_secrets=f"{callbacks.SECRET},{callbacks.OLD_SECRET}",
+        slack_workspaces="T01=acme; T02=globex",
+        sms_senders=f"{callbacks.SENDER}=acme; {callbacks.SHARED}=acme, globex",
+        numbers_key=callbacks.KEY,
+        help_text="Reply STOP to end & write to us <training@acme.example>.",
+    )
+
+
+@pytest.fixture
+async def intakes(intake_settings: intake.settings.Settings) -> AsyncIterator[Bench]:
+    """Open intake's parts, without a broker."""
+    service = intake.app.build(intake_settings, DrivenClock(MOMENT))
+    async with bench(service, intake_settings, MOMENT) as opened:
         yield opened

@@ -23,6 +23,7 @@ RUN_ELSEWHERE = {
     "up": "test_up.py and test_quickstart.py",
     "run": "test_servers.py",
     "migrate": "test_servers.py and test_compose.py",
+    "doctor": "test_servers.py",
     "demo": "test_rehearsals.py",
     "replay": "test_rehearsals.py and tests/oracle",
     "--install-completion": "writes into the reader's shell; test_help.py asks for what it would write",
@@ -49,6 +50,9 @@ ENDS = {
     ("parked", "settle"): (1, "not_parked"),
     ("brake", "release"): (1, "not_held"),
     ("bounces", "revive"): (1, "not_dead"),
+    ("blocks", "lift"): (1, "not_blocked"),
+    ("blocks", "confirm"): (1, "no_such_start"),
+    ("blocks", "close"): (1, "no_such_review"),
     ("dead-letters", "replay"): (1, "version"),
 }
 """How a command ends where this house has nothing for it: in plain words, with 1."""

@@ -40,7 +40,7 @@ def settings_fixture(servers: Endpoints) -> dict[str, str]:
     }
     first = duly("migrate", **settings)
     assert first.returncode == 0, first.stderr
-    assert {"schema reminders", "schema messenger", "schema roster", "topic duly.training"} <= set(
+    assert {"schema reminders", "schema messenger", "schema roster", "schema intake", "topic duly.training"} <= set(
         first.stdout.splitlines()
     )
     assert CANARY not in first.stdout + first.stderr
@@ -50,7 +50,21 @@ def settings_fixture(servers: Endpoints) -> dict[str, str]:
 def test_migrate_changes_nothing_when_it_runs_again(settings: dict[str, str]) -> None:
     again = duly("migrate", **settings)
 
-    assert (again.returncode, again.stdout) == (0, "schema messenger\nschema reminders\nschema roster\n")
+    assert (again.returncode, again.stdout) == (0, "schema intake\nschema messenger\nschema reminders\nschema roster\n")
+
+
+def test_doctor_finds_nothing_wrong_with_servers_that_were_migrated(settings: dict[str, str]) -> None:
+    told = duly("doctor", **settings)
+    alone = duly("doctor", "--service", "messenger", "--json", **settings)
+    found = {one["name"]: one["state"] for one in json.loads(alone.stdout)["findings"]}
+
+    assert (told.returncode, alone.returncode) == (0, 0), told.stdout + told.stderr
+    assert {name for name, state in found.items() if state == "not set up"} == {"bounces", "Slack", "Twilio"}
+    assert {"settings", "database", "schema", "broker", "topics", "mail relay", "mail sender"} <= {
+        name for name, state in found.items() if state == "ok"
+    }
+    assert " ok, " in told.stdout.splitlines()[-1]
+    assert CANARY not in told.stdout + told.stderr + alone.stdout
 
 
 def test_services_in_processes_of_their_own_send_one_mail_and_end_on_sigterm(

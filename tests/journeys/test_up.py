@@ -18,7 +18,7 @@ from tests.support import http
 
 pytestmark = [pytest.mark.connected, pytest.mark.timeout(180)]
 
-ADDRESS = re.compile(r"^(messenger|reminders|roster) +(http://127\.0\.0\.1:\d+)/health/ready$", re.MULTILINE)
+ADDRESS = re.compile(r"^(intake|messenger|reminders|roster) +(http://127\.0\.0\.1:\d+)/health/ready$", re.MULTILINE)
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "roster.csv"
 TOLD_WITHIN_S = 30.0
 
@@ -77,7 +77,7 @@ def house_fixture(place: Path) -> Iterator[House]:
 
 
 async def test_up_says_where_everything_is_and_all_of_it_is_ready(house: House) -> None:
-    assert set(house.addresses) == {"messenger", "reminders", "roster"}
+    assert set(house.addresses) == {"intake", "messenger", "reminders", "roster"}
     assert re.search(r"^PostgreSQL +127\.0\.0\.1:\d+/", house.up.out, re.MULTILINE)
     for address in house.addresses.values():
         status, findings = await http.get(address, "/health/ready")

@@ -15,6 +15,7 @@ from duly_chassis import brakes, due, purge, retry, revisions
 from duly_chassis.clock import Clock
 from duly_chassis.consumer import Consumer
 from duly_chassis.database import Database
+from duly_chassis.doors import Doors
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import Fault, fault, label
 from duly_chassis.gauges import Gauges
@@ -67,6 +68,8 @@ class Host:
         self._relay = Relay(settings, self.database, self.metrics)
         self._wakes: list[Wake] = []
         self._started = False
+        self.public_address = ""
+        """Where hooks are served, while they are."""
         self.failure: Exception | None = None
         """Why the service could not start, once it has given up."""
         broker = KafkaBroker(
@@ -96,6 +99,7 @@ class Host:
         replays = Replays(service, self.database, clock, self.metrics)
         letters = LetterRoutes(service.name, self.database, replays, self.woken)
         routes = Routes(service, settings, self.database, self.health, scrape, clock, self.woken, self.traces, letters)
+        self.doors = Doors(service, self.database, clock, self.metrics, self.woken, self.traces)
         self.app = AsgiFastStream(
             broker,
             logger=None,

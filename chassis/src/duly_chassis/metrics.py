@@ -39,6 +39,12 @@ class Metrics:
             ["service", "channel"],
         )
         self.bounces = counter("duly_bounces_total", "Mails that came back, by kind", ["service", "kind"])
+        self.edge_taken = counter(
+            "duly_edge_taken_total", "Callbacks that were kept, by what they were", ["service", "edge", "outcome"]
+        )
+        self.edge_rejected = counter(
+            "duly_edge_rejected_total", "Callbacks that were refused", ["service", "edge", "reason"]
+        )
         self.acks_lost = counter("duly_acks_lost_total", "Acknowledgements refused; the batch comes again", ["service"])
         self.batch_seconds = histogram("duly_batch_seconds", "One lane of a batch, until its commit", ["service"])
         self.loop_seconds = histogram(

@@ -27,6 +27,7 @@ LOCK = 0x64756C79  # "duly": one migration at a time
 TOPICS_DEADLINE_MS = 30_000
 DAY_MS = 86_400_000
 NO_LOGINS: Mapping[str, str] = {}
+RECORD_BYTES_MAX = 1_048_576
 COPIES_MAX = 3  # of each partition, where there are as many brokers
 
 
@@ -172,7 +173,7 @@ async def create_topics(bootstrap: str, say: Callable[[str], None]) -> None:
 
 def _new(topic: topics.Topic, copies: int) -> NewTopic:
     """Describe a topic to the broker."""
-    configs = {"max.message.bytes": "1048576"}
+    configs = {"max.message.bytes": str(RECORD_BYTES_MAX)}
     if topic.compacted:
         configs["cleanup.policy"] = "compact"
     else:

@@ -5,7 +5,9 @@ The revisions of a release are read from its numbered files, so that a service s
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
+from typing import Any
 
 import asyncpg
 
@@ -21,6 +23,11 @@ REVISION = re.compile(r'^revision = "(\w+)"$', re.MULTILINE)
 class WrongDatabase(PlainError):
     """The server or the schema is of another release than this code; the text says which, and what to do."""
 
+    def __init__(self, wrong: str, remedy: str) -> None:
+        super().__init__(f"{wrong}: {remedy}")
+        self.wrong = wrong
+        self.remedy = remedy
+
 
 def known(package: str) -> tuple[str, ...]:
     """Return the revisions that this release has in a package of migrations, the newest last."""
@@ -33,8 +40,8 @@ def require_server(version: int) -> None:
     """Refuse a server that is too old, by its server_version_num; raises WrongDatabase."""
     if version < SERVER_VERSION_MIN:
         raise WrongDatabase(
-            f"PostgreSQL {SERVER_VERSION_MIN // 10_000} or later is needed, this server is {version // 10_000}: "
-            "upgrade it, or let DULY_DATABASE_URL name another"
+            f"PostgreSQL {SERVER_VERSION_MIN // 10_000} or later is needed, this server is {version // 10_000}",
+            "upgrade it, or let DULY_DATABASE_URL name another",
         )
 
 
@@ -42,8 +49,8 @@ def require_not_newer(schema: str, package: str, found: str | None) -> None:
     """Refuse a schema at a revision that this release has never heard of; raises WrongDatabase."""
     if found is not None and found not in known(package):
         raise WrongDatabase(
-            f"schema {schema} is newer than this release, which does not know its revision {found}: run the release "
-            "that made it, or restore the backup from before it"
+            f"schema {schema} is newer than this release, which does not know its revision {found}",
+            "run the release that made it, or restore the backup from before it",
         )
 
 
@@ -53,8 +60,8 @@ def require_newest(schema: str, package: str, found: str | None) -> None:
     newest = known(package)[-1]
     if found != newest:
         raise WrongDatabase(
-            f"schema {schema} is older than this release: it is at {found or 'no revision'}, and {newest} is needed: "
-            "run `duly migrate` of this release first"
+            f"schema {schema} is older than this release: it is at {found or 'no revision'}, and {newest} is needed",
+            "run `duly migrate` of this release first",
         )
 
 
@@ -62,12 +69,23 @@ async def verify(database: Database, schema: str, package: str) -> None:
     """Ask a service's database who it is; raises WrongDatabase, or the driver's error while it is away."""
     try:
         async with database.transaction() as connection:
-            version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
-            require_server(version)
-            chassis = await connection.fetchval("SELECT version_num FROM chassis_version")
-            own = await connection.fetchval("SELECT version_num FROM service_version")
-    except (asyncpg.UndefinedTableError, asyncpg.InvalidParameterValueError):  # no tables yet, or not even the role
-        chassis = own = None
+            await verify_session(connection, schema, package)
+    except asyncpg.InvalidParameterValueError:  # not even the role is there
+        _require(None, None, schema, package)
+
+
+async def verify_session(connection: Any, schema: str, package: str) -> None:
+    """Ask over a session that has taken the service's role and path; raises WrongDatabase or the driver's error."""
+    chassis = own = None
+    version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
+    require_server(version)
+    with suppress(asyncpg.UndefinedTableError):  # no tables yet
+        chassis = await connection.fetchval("SELECT version_num FROM chassis_version")
+        own = await connection.fetchval("SELECT version_num FROM service_version")
+    _require(chassis, own, schema, package)
+
+
+def _require(chassis: str | None, own: str | None, schema: str, package: str) -> None:
     for found, chain in _in_order((chassis, CHASSIS), (own, package)):
         require_newest(schema, chain, found)
 

@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from duly_chassis.clock import Clock
 from duly_chassis.database import Connection, Database
+from duly_chassis.doctor import Check
 from duly_chassis.gauges import Asked
 from duly_chassis.metrics import Metrics
 from duly_chassis.settings import ServiceSettings
@@ -127,6 +128,61 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class Knock:
+    """A request from outside, as it came; nothing of it is believed before it is verified."""
+
+    target: str
+    """Path and query, as they stood on the line: what some signatures cover."""
+    words: Mapping[str, str]
+    """What stands in the places of the hook's path."""
+    headers: tuple[tuple[str, str], ...]
+    """Names in small letters; a name may come twice."""
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """Return a header that must be there exactly once; raises Unproved."""
+        found = [value for known, value in self.headers if known == name]
+        if len(found) != 1:
+            raise Unproved("header_doubled" if found else "header_missing")
+        return found[0]
+
+
+class Unproved(Exception):
+    """A request is not by whom it says; the argument is a constant word for the metric, the caller learns nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a provider is answered once its request is kept."""
+
+    content: bytes = b""
+    content_type: bytes = b"text/plain"
+    outcome: str = "new"
+    """A word of our code for the metric, as new or repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A POST of a provider, at the public address: verified on its raw bytes, then kept in one worker's transaction."""
+
+    path: str
+    """Its places are in braces, as /v1/x/{tenant}."""
+    edge: str
+    """What metrics and logs call it."""
+    verify: Callable[[Knock], str]
+    """Names the credential that signed; whatever it raises is a 401. No parsing before it, but what the proof needs."""
+    read: Callable[[Knock, str], Any]
+    """`(knock, credential)`: what the request says; raises Refusal; whatever else it raises is a 400."""
+    act: Callable[[Any, datetime, Any], Awaitable[Reply]]
+    """`(what was read, now, tx)`: 2xx is answered after its commit."""
+    per_minute_max: int
+    """Requests of one credential; more are answered 429 with Retry-After."""
+    deadline_s: float
+    """How long a database that is away is waited for (machine clock) before the answer is 503."""
+    bytes_max: int = BODY_BYTES_MAX
+
+
+@dataclass(frozen=True, slots=True)
 class Service(Generic[W]):
     """A whole service, as data."""
 
@@ -140,6 +196,8 @@ class Service(Generic[W]):
     acts: tuple[Act, ...] = ()
     uploads: tuple[Upload, ...] = ()
     brakes: OwnBrakes | None = None
+    hooks: tuple[Hook, ...] = ()
+    """Served at an address of their own; its settings are then a PublicSettings."""
     prepare: Callable[[W], Awaitable[None]] | None = None
     """Done once at start, in a transaction of its own: for example, making the policy file a row."""
     purges: Mapping[str, str] = field(default_factory=dict)
@@ -178,3 +236,5 @@ class Entry:
     build: Callable[[Any, Clock], Service[Any]]
     migrations: str
     """The package that holds its chain."""
+    checks: Callable[[Any], Sequence[Check]] | None = None
+    """What `duly doctor` asks beside database and broker, from its settings: its vendors, its secrets."""

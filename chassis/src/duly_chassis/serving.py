@@ -17,8 +17,9 @@ from duly_chassis.host import Host
 from duly_chassis.logs import log
 from duly_chassis.plain import PlainError, setting_faults
 from duly_chassis.service import Entry
-from duly_chassis.settings import ServiceSettings
+from duly_chassis.settings import PublicSettings, ServiceSettings
 
+PUBLIC_CONNECTIONS_MAX = 200  # more are answered 503 by the server itself
 LOG = log("serving")
 
 
@@ -76,12 +77,44 @@ class Ending:
 
 @asynccontextmanager
 async def running(host: Host) -> AsyncIterator[str]:
-    """Run one service for as long as the block lasts; gives the address of its HTTP."""
+    """Run one service for as long as the block lasts; gives the address of its HTTP, the inner one."""
     settings = host.settings
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # a start that failed or was cut is told by us
     config = uvicorn.Config(
         host.app, host=settings.http_host, port=settings.http_port, lifespan="on", log_config=None, access_log=False
     )
+    async with _served(host, config) as address, _public(host):
+        LOG.info("service_started", service=host.service.name, http_port=int(address.rpartition(":")[2]))
+        yield address
+
+
+@asynccontextmanager
+async def _public(host: Host) -> AsyncIterator[None]:
+    """Serve the hooks at the public address, last to open and first to close; a service without hooks has none."""
+    settings = host.settings
+    if not host.service.hooks or not isinstance(settings, PublicSettings):
+        yield
+        return
+    config = uvicorn.Config(
+        host.doors,
+        host=settings.public_host,
+        port=settings.public_port,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=PUBLIC_CONNECTIONS_MAX,
+    )
+    async with _served(host, config) as address:
+        host.public_address = address
+        LOG.info("doors_opened", service=host.service.name, public_port=int(address.rpartition(":")[2]))
+        yield
+
+
+@asynccontextmanager
+async def _served(host: Host, config: uvicorn.Config) -> AsyncIterator[str]:
     server = Server(config)
     task = asyncio.create_task(server.serve())
     try:
@@ -90,12 +123,11 @@ async def running(host: Host) -> AsyncIterator[str]:
             if task.done():
                 raise unstarted(host.service.name, host.failure or task.exception() or Unstarted("ended at once"))
         port = server.servers[0].sockets[0].getsockname()[1]
-        LOG.info("service_started", service=host.service.name, http_port=port)
-        yield f"http://{settings.http_host}:{port}"
+        yield f"http://{config.host}:{port}"
     finally:
         server.should_exit = True
         if server.started:
-            await asyncio.wait([task], timeout=settings.stop_deadline_s + 5)
+            await asyncio.wait([task], timeout=host.settings.stop_deadline_s + 5)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 

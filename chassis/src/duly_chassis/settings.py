@@ -173,3 +173,13 @@ class ServiceSettings(BaseSettings):
             EnvSettingsSource(settings_cls, env_prefix=SHARED_PREFIX),
             FileSource(settings_cls, SHARED_PREFIX),
         )
+
+
+class PublicSettings(ServiceSettings):
+    """For a service with hooks: the address that providers reach, apart from the inner one."""
+
+    public_host: str = "127.0.0.1"
+    """Where providers' callbacks are taken, and nothing else is answered; behind a proxy that ends TLS."""
+
+    public_port: int = Field(default=0, ge=0, le=65535)
+    """The port for it; 0 takes a free one and logs it."""

@@ -18,8 +18,10 @@ COMMANDS = {
     "roster": ("duly_cli.rostering", "roster"),
     "parked": ("duly_cli.ordering", "parked"),
     "bounces": ("duly_cli.bouncing", "bounces"),
+    "blocks": ("duly_cli.blocking", "blocks"),
     "brake": ("duly_cli.braking", "brake"),
     "dead-letters": ("duly_cli.letters", "dead_letters"),
+    "doctor": ("duly_cli.doctoring", "doctor"),
     "settings": ("duly_cli.describing", "print_settings"),
     "asyncapi": ("duly_cli.describing", "print_asyncapi"),
 }

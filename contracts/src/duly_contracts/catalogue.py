@@ -12,6 +12,7 @@ from duly_contracts.outreach import (
     OutreachWithdrawnV1,
 )
 from duly_contracts.people import PersonRecordedV1
+from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
 from duly_contracts.training import (
     TrainingAssignedV1,
     TrainingCompletedV1,
@@ -36,6 +37,9 @@ EVENTS: tuple[type[Event], ...] = (
     OutreachFailedV1,
     MessageRequestedV1,
     MessageWithheldV1,
+    DeliveryReportedV1,
+    SmsOptedOutV1,
+    SmsOptedInV1,
     AddressLostV1,
 )
 

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from msgspec import Meta, field
 
-from duly_contracts.event import Event, OpaqueId, ShortText, Utc
+from duly_contracts.event import OpaqueId, PersonEvent, ShortText, Utc
 from duly_contracts.outreach import Reason
 from duly_contracts.topics import DECISIONS
 
 
-class DecisionEvent(Event, frozen=True, kw_only=True):
+class DecisionEvent(PersonEvent, frozen=True, kw_only=True):
     """A message was due, and this is what was decided; topic duly.decisions, no personal data."""
 
     topic: ClassVar[str] = DECISIONS.name

@@ -1,7 +1,7 @@
-"""What every fact has in common: whose it is, about whom, and when it became true."""
+"""What every fact has in common: whose it is, when it became true, and, of most, about whom."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
@@ -48,7 +48,8 @@ def check_moments(fact: Struct, names: tuple[str, ...]) -> None:
 class Event(Struct, frozen=True, kw_only=True):
     """One fact, past tense, complete in itself.
 
-    Subclasses name their `type` (with its version), their `topic` and the fields that hold moments.
+    Subclasses name their `type` (with its version), their `topic` and the fields that hold moments. All have
+    `occurred_at`; it is written where each kind of fact lists its fields, for their order is that of the bytes.
     """
 
     type: ClassVar[str]
@@ -56,9 +57,8 @@ class Event(Struct, frozen=True, kw_only=True):
     moments: ClassVar[tuple[str, ...]] = ("occurred_at",)
 
     tenant_id: TenantId
-    person_id: OpaqueId
-    occurred_at: Utc  # the business moment
-    sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None  # the source's own order, if any
+    if TYPE_CHECKING:
+        occurred_at: Utc
 
     def __post_init__(self) -> None:
         """Hold every field named in `moments` to UTC and to the years Duly plans for."""
@@ -66,7 +66,25 @@ class Event(Struct, frozen=True, kw_only=True):
 
     @property
     def subject(self) -> str:
-        """What the fact is about: the `ce_subject` header."""
+        """What the fact is about, where it is not the whole tenant: the `ce_subject` header."""
+        return self.tenant_id
+
+    @property
+    def key(self) -> str:
+        """The partition key: all that concerns one subject stays in order."""
+        return f"{self.tenant_id}/{self.subject}"
+
+
+class PersonEvent(Event, frozen=True, kw_only=True):
+    """A fact about a person of the house; key tenant/person."""
+
+    person_id: OpaqueId
+    occurred_at: Utc  # the business moment
+    sequence: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None  # the source's own order, if any
+
+    @property
+    def subject(self) -> str:
+        """The person, or what of theirs a kind of fact is about."""
         return self.person_id
 
     @property

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct, field
 
-from duly_contracts.event import Event, OpaqueId, ShortText, Utc, check_moments
+from duly_contracts.event import OpaqueId, PersonEvent, ShortText, Utc, check_moments
 from duly_contracts.topics import OUTREACH
 
 Reason = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[a-z0-9_]+(?!\n)$")]
@@ -27,7 +27,7 @@ class Ending(Struct, frozen=True, kw_only=True):
         check_moments(self, ("after",))
 
 
-class OutreachEvent(Event, frozen=True, kw_only=True):
+class OutreachEvent(PersonEvent, frozen=True, kw_only=True):
     """A fact about one message to one person; topic duly.outreach, key tenant/recipient."""
 
     topic: ClassVar[str] = OUTREACH.name

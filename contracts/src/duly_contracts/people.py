@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
-from duly_contracts.event import Day, Event, OpaqueId, ShortText, Utc
+from duly_contracts.event import Day, OpaqueId, PersonEvent, ShortText, Utc
 from duly_contracts.topics import PEOPLE
 
 
@@ -16,7 +16,7 @@ class PersonalData(Struct, frozen=True, kw_only=True):
     mobile: Annotated[str, Meta(max_length=20)] | None = None
 
 
-class PersonRecordedV1(Event, frozen=True, kw_only=True):
+class PersonRecordedV1(PersonEvent, frozen=True, kw_only=True):
     """The record of a person as it stands; departure is a state in it, not another type.
 
     Topic duly.people (compacted), key tenant/person, emitted by roster whenever the record changes.

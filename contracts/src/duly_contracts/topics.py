@@ -17,5 +17,6 @@ TRAINING = Topic("duly.training")
 PEOPLE = Topic("duly.people", compacted=True)
 OUTREACH = Topic("duly.outreach")
 DECISIONS = Topic("duly.decisions")
+SIGNALS = Topic("duly.signals")
 
-ALL = (TRAINING, PEOPLE, OUTREACH, DECISIONS)
+ALL = (TRAINING, PEOPLE, OUTREACH, DECISIONS, SIGNALS)

@@ -4,11 +4,11 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from duly_contracts.event import Event, OpaqueId, ShortText, Utc
+from duly_contracts.event import OpaqueId, PersonEvent, ShortText, Utc
 from duly_contracts.topics import TRAINING
 
 
-class TrainingEvent(Event, frozen=True, kw_only=True):
+class TrainingEvent(PersonEvent, frozen=True, kw_only=True):
     """A fact about one assignment; topic duly.training, key tenant/person, no personal data."""
 
     topic: ClassVar[str] = TRAINING.name

@@ -151,5 +151,5 @@ async def _asking(rig: Rig, left: Left) -> None:
         if not left.number:
             return
         person, at = known[number % len(known)].data["person_id"], time.time()
-        await rig.feeder.tell_now([Race(ASKER, person, f"x{number:05}", at, 0).request(at)])
+        await rig.feeder.tell_now([Race(ASKER, person, f"x{number:05}", at).request(at)])
         await asyncio.sleep(ASK_EVERY_S)

@@ -53,6 +53,29 @@ async def each(replica: Replica) -> list[Letter]:
     return found
 
 
+async def replayed(rig: Rig, service: str, group: str) -> int:
+    """Replay a group, portion by portion; return how many were applied, or -1 and note why not."""
+    applied, after = 0, 0
+    while after is not None:
+        try:
+            said = await rig.of(service)[0].order(f"{PATH}/replay", group=group, by="Ada", after=str(after))
+        except Unanswered as error:
+            rig.broken.append(Violation("replay", f"{service} {group}: {error}"))
+            return -1
+        done = json.loads(said)
+        applied, after = applied + int(done["applied"]), done["next"]
+    return applied
+
+
+async def replayed_by_command(rig: Rig, service: str, group: str) -> int:
+    """Replay a group as a person would; return how many were applied, or -1 and note why not."""
+    code, said = await command(rig, "replay", service, "--group", group, "--by", "Ada", "--json")
+    if not said:
+        rig.broken.append(Violation("replay", f"{service} {group}: exit {code}"))
+        return -1
+    return int(json.loads(said)["applied"])
+
+
 async def command(rig: Rig, *words: str) -> tuple[int, str]:
     """Run `duly dead-letters`; return its exit code and what it wrote."""
     where = {f"DULY_{one.service.upper()}_ADDRESS": f"http://{HOST}:{one.port}" for one in rig.replicas}

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.faults.live import c6
-from tests.faults.live.given import NOW
+from tests.faults.live.given import NOW, POLICY
+from tests.faults.live.killers import KILLERS, KILLS, killers
 from tests.faults.live.letters import misplaced
 from tests.faults.live.malformed import KINDS, records
 from tests.faults.live.truth import fold
@@ -49,10 +50,11 @@ def test_bad_records_repeat_from_their_seed_and_tell_the_judge_nothing() -> None
 
 def test_killers_are_good_facts_to_whoever_survives_them() -> None:
     """S-64: reminders' give somebody a training, messenger's end one that nobody has."""
-    told = fold([{**json.loads(json.dumps(line)), "at": NOW.timestamp()} for line in c6.killers(1)])
+    lines = killers(1, {f"p{number}": "UTC" for number in range(KILLERS)}, POLICY, NOW)
+    told = fold([{**json.loads(json.dumps(line)), "at": NOW.timestamp()} for line in lines])
 
     given = [known for known in told.assignments.values() if known.given_at is not None]
-    assert len(given) == c6.KILLERS // 2
+    assert len(given) == KILLERS // 2
     assert all(not known.ends for known in given)
 
 
@@ -83,8 +85,8 @@ def test_letters_must_end_as_a_person_decided() -> None:
     def group(reason: str, open_now: int, replayed: int = 0, discarded: int = 0) -> dict[str, Any]:
         return {"reason": reason, "open": open_now, "replayed": replayed, "discarded": discarded}
 
-    before = [group(c6.KILLS, 5), group("nul", 3), group("size", 2), group("size", 4)]
-    after = [group(c6.KILLS, 0, replayed=5), group("nul", 0, discarded=3), group("size", 6)]
+    before = [group(KILLS, 5), group("nul", 3), group("size", 2), group("size", 4)]
+    after = [group(KILLS, 0, replayed=5), group("nul", 0, discarded=3), group("size", 6)]
 
     assert c6.unsettled("reminders", before, after) == []
-    assert len(c6.unsettled("reminders", before, [group(c6.KILLS, 1, replayed=4), *after[1:]])) == 1
+    assert len(c6.unsettled("reminders", before, [group(KILLS, 1, replayed=4), *after[1:]])) == 1

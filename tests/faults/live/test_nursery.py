@@ -47,6 +47,9 @@ def test_life_has_its_own_words_output_and_exit_code(nursery: Nursery, tmp_path:
 
 def test_life_leads_a_session_of_its_own(nursery: Nursery, tmp_path: Path) -> None:
     child = sleeper(nursery, tmp_path)
+    deadline = time.monotonic() + WITHIN_S
+    while os.getsid(child.pid) != child.pid and time.monotonic() < deadline:
+        time.sleep(0.01)  # it is told of as soon as it is forked, and does so next
 
     assert os.getsid(child.pid) == child.pid
 

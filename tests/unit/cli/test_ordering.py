@@ -13,7 +13,17 @@ from duly_cli.main import app
 from duly_cli.states import ADDRESSES
 
 MESSENGER, REMINDERS = "http://127.0.0.1:1001", "http://127.0.0.1:1002"
-PARKED = {"outreach_id": "o-1", "person_id": "ada", "about": "fire-ada", "step": "3", "reason": "connection_cut"}
+SAID = {"at": "2026-03-18T09:00:00Z", "state": "in_doubt", "reason": "history_incomplete", "code": "x"}
+PARKED = {
+    "outreach_id": "o-1",
+    "person_id": "ada",
+    "about": "fire-ada",
+    "step": "3",
+    "reason": "connection_cut",
+    "channel": "slack",
+    "address": "ada@people.example",
+    "evidence": [SAID],
+}
 BRAKE = {"name": "short_log", "since": "2026-03-18T09:00:00Z", "reason": "the log is shorter"}
 
 
@@ -56,10 +66,13 @@ def duly(state: Path, *words: str, **settings: str) -> Result:
     return CliRunner(env=settings).invoke(app, [*words, "--state", str(state)])
 
 
-def test_parked_list_shows_each_message_and_their_number(services: Services, state: Path) -> None:
+def test_parked_list_shows_each_message_with_its_evidence_and_their_number(services: Services, state: Path) -> None:
     shown = duly(state, "parked", "list", "--tenant", "acme")
 
-    assert shown.stdout == "o-1  ada  fire-ada  step 3  connection_cut\n1 parked\n"
+    assert shown.stdout == (
+        "o-1  ada  fire-ada  step 3  slack ada@people.example  connection_cut\n"
+        "    2026-03-18T09:00:00Z  in_doubt  history_incomplete x\n1 parked\n"
+    )
     assert services.asked == [(MESSENGER, "/v1/parked", {"tenant": "acme"}, None)]
 
 

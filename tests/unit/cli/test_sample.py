@@ -7,6 +7,7 @@ from duly_cli.rehearsal.sample import START, sample
 from duly_contracts.catalogue import EVENTS
 from duly_contracts.decode import Decoder, Fact
 from duly_contracts.envelope import seal
+from duly_contracts.event import PersonEvent
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.training import TrainingAssignedV1, TrainingDueChangedV1, TrainingEvent
 
@@ -63,4 +64,5 @@ def test_sample_speaks_only_of_people_and_assignments_it_has_introduced() -> Non
             assert fact.event.assignment_id in introduced
             assert fact.event.person_id in introduced
         else:
+            assert isinstance(fact.event, PersonEvent)
             introduced.add(fact.event.person_id)

@@ -31,10 +31,12 @@ def test_state_of_root_lies_elsewhere_only_below_a_closed_folder(
     assert state == states.default_state("demo"), "the same folder each time, or nothing is found again"
 
 
-def test_play_is_the_same_one_for_the_same_facts_and_policy_only() -> None:
+def test_play_is_the_same_one_for_the_same_facts_policy_and_channel_only() -> None:
     one, same, other = sample(1), sample(1), sample(2)
 
-    assert fingerprint(one) == fingerprint(same)
-    assert fingerprint(one) != fingerprint(other)
-    assert fingerprint(one) != fingerprint(one._replace(policy=one.policy._replace(version="2")))
-    assert fingerprint(one) != fingerprint(one._replace(tenant_id="other"))
+    known = fingerprint(one, "mail")
+    assert known == fingerprint(same, "mail")
+    assert known != fingerprint(other, "mail")
+    assert known != fingerprint(one, "slack")
+    assert known != fingerprint(one._replace(policy=one.policy._replace(version="2")), "mail")
+    assert known != fingerprint(one._replace(tenant_id="other"), "mail")

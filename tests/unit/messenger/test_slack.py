@@ -32,6 +32,7 @@ from messenger.channel import (
     Sought,
     Unclear,
 )
+from messenger.http_client import ANSWER_BYTES_MAX
 from messenger.slack import SlackChannel, escaped
 from messenger.slack_client import SlackClient, SlackSettings, api_url
 from tests.unit.messenger.gates import open_gate
@@ -262,7 +263,7 @@ DOUBTFUL: list[tuple[str, Act, Answer]] = [
     ("503", said(b"<html>", "503 Busy"), InDoubt("unexpected_reply", "503")),
     ("403 of a proxy", said(b"<html>", "403 No"), InDoubt("unexpected_reply", "403")),
     ("redirect", said(b"", "302 Found", "Location: https://slack.example/"), InDoubt("redirected")),
-    ("64 KB and more", said(b'{"ok": true, "x": "%b"}' % (b"x" * 66_000)), InDoubt("answer_too_long")),
+    ("too long", said(b'{"ok": true, "x": "%b"}' % (b"x" * ANSWER_BYTES_MAX)), InDoubt("answer_too_long")),
     ("cut", "cut", InDoubt("connection_lost")),
     ("silence", "silence", InDoubt("timeout")),
 ]
@@ -373,7 +374,7 @@ async def test_message_is_found_on_a_later_page_and_its_neighbours_are_not_taken
 
     assert isinstance(found[0], Accepted)
     assert found[1] == NotThere()
-    assert pages == 6
+    assert pages == 4
 
 
 async def test_message_that_cannot_be_seen_yet_is_not_there_and_found_afterwards(tmp_path: Path) -> None:
@@ -437,7 +438,7 @@ READ: list[tuple[str, Act, Found]] = [
     ("archived", no("is_archived"), Unclear("is_archived", "is_archived")),
     ("html", HTML, NotAsked("provider_failed", "200")),
     ("cut", "cut", NotAsked("connection_lost")),
-    ("64 KB and more", said(b'{"ok": true, "x": "%b"}' % (b"x" * 66_000)), Unclear("answer_too_long")),
+    ("too long", said(b'{"ok": true, "x": "%b"}' % (b"x" * ANSWER_BYTES_MAX)), Unclear("answer_too_long")),
 ]  # fmt: skip
 
 

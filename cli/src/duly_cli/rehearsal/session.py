@@ -117,6 +117,7 @@ def settings(entry: Entry, rehearsal: Rehearsal, endpoints: Endpoints) -> Servic
         "log_level": "error",
     }
     own: dict[str, dict[str, Any]] = {
+        "intake": {"public_host": "127.0.0.1", "public_port": 0},
         "reminders": {"policy_file": policy_file(rehearsal)},
         "messenger": {
             **rehearsal.way.settings(rehearsal.state, endpoints),

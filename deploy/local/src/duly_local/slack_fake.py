@@ -17,6 +17,7 @@ from aiohttp import web
 
 from duly_local.lies import Lies, shares
 from duly_local.ports import HOST
+from duly_local.skew import dated
 from duly_local.slack_methods import SlackFake
 from duly_local.slack_state import SCOPES, Workspace
 
@@ -32,6 +33,7 @@ async def serving(
     fake = SlackFake(workspace, lies or Lies(), read_lies or Lies())
     app = web.Application(client_max_size=BODY_BYTES_MAX)
     app.add_routes(fake.routes())
+    app.on_response_prepare.append(dated(lambda: workspace.ahead_s))
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:

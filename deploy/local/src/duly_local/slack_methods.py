@@ -63,7 +63,9 @@ class SlackFake:
         if refused is not None:
             return refused.response()
         liar = self.liar if method == POST else self.read_liar
-        return await liar.answer(request, Deed(lambda: do(said), TOO_MANY, BROKEN, other))
+        response = await liar.answer(request, Deed(lambda: do(said), TOO_MANY, BROKEN, other))
+        response.headers["X-OAuth-Scopes"] = ",".join(sorted(self.workspace.scopes))
+        return response
 
     async def change(self, request: web.Request) -> web.Response:
         """Change who is here: lists of `unknown` and `gone` addresses, `archived` channels, `refuses` words."""

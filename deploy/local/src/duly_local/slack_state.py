@@ -33,6 +33,8 @@ class Workspace:
     archived: Collection[str] = (OLD,)
     refuses: deque[str] = field(default_factory=deque)
     """Slack's words for the next messages, which are not taken."""
+    ahead_s: float = 0.0
+    """How wrong its clock is."""
     messages: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     users: dict[str, str] = field(default_factory=dict)
     """Address by the id of whoever was asked for."""

@@ -17,6 +17,7 @@ from aiohttp import web
 from duly_local.accept_log import AcceptLog
 from duly_local.lies import Lies, shares
 from duly_local.ports import HOST
+from duly_local.skew import dated
 from duly_local.twilio_callbacks import Callbacks, session
 from duly_local.twilio_methods import TwilioFake
 from duly_local.twilio_texts import Texts
@@ -43,6 +44,7 @@ async def serving(
         fake = TwilioFake(texts, Callbacks(texts, token, out), lies or Lies(), read_lies or Lies(), token)
         app = web.Application(middlewares=[fake.guard], client_max_size=FORM_BYTES_MAX)
         app.add_routes(fake.routes())
+        app.on_response_prepare.append(dated(lambda: fake.account.ahead_s))
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         try:

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 
 from duly_local.lies import Lies
 from duly_local.lying import Deed, Liar, Reply
+from duly_local.twilio_account import Account
 from duly_local.twilio_callbacks import Callbacks
 from duly_local.twilio_texts import API, PAGE_TEXTS, PAGE_TEXTS_MAX, Texts
 
@@ -36,12 +37,14 @@ class TwilioFake:
         self.texts = texts
         self.callbacks = callbacks
         self.liar, self.read_liar = Liar(lies), Liar(read_lies)
+        self.account = Account(texts.account)
         self.token = token
 
     def routes(self) -> list[web.RouteDef]:
         """Name what may be asked."""
         account = f"/{API}/Accounts/{self.texts.account}"
         return [
+            *self.account.routes(),
             web.post(f"{account}/Messages.json", self.create),
             web.get(f"{account}/Messages.json", self.list),
             web.get(f"{account}/Messages/{{sid}}.json", self.fetch),

@@ -16,6 +16,7 @@ from messenger.rows import is_dead
 
 PARKED_MAX = 10_000
 BOUNCES_MAX = 10_000
+BLOCKS_MAX = 10_000
 CHOICES = {
     "send": "try it again: the person may hear it twice",
     "settle": "close it as sent or as not sent: the person may hear nothing",
@@ -85,6 +86,16 @@ async def bounces(connection: Connection, query: Mapping[str, str]) -> dict[str,
         "dead": [{name: row[name] for name in ("person_id", "code", "since", "outreach_id")} for row in dead],
         "odd": [dict(row) for row in odd],
     }
+
+
+async def blocks(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
+    """List blocked numbers by their digests; no number is known here."""
+    return {"blocks": [dict(row) for row in await reading.blocks(connection, needed(query, "tenant"), BLOCKS_MAX)]}
+
+
+async def reports(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
+    """List what providers reported of messages that nobody knows."""
+    return {"odd": [dict(row) for row in await reading.odd_reports(connection, needed(query, "tenant"), BLOCKS_MAX)]}
 
 
 async def summary(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:

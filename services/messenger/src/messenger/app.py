@@ -22,13 +22,16 @@ from duly_contracts.outreach import (
     OutreachWithdrawnV1,
 )
 from duly_contracts.people import PersonRecordedV1
+from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
 from messenger import (
     answers,
+    block_orders,
     bounce_orders,
     brake_orders,
     channels,
     choosing,
+    doctor,
     handlers,
     orders,
     plan_file,
@@ -36,7 +39,9 @@ from messenger import (
     timers,
 )
 from messenger.asking import Asker, Asking
+from messenger.block_list import BlockList
 from messenger.bounce_door import BounceDoor
+from messenger.brake_rows import PURGE_COUNTS
 from messenger.channel import Channel
 from messenger.channels import Given
 from messenger.domain import CHANNELS, MAIL
@@ -45,7 +50,7 @@ from messenger.plans import ChannelPolicy, Plans
 from messenger.return_path import ReturnPath
 from messenger.sender import Rules, Sender
 from messenger.settings import Settings
-from messenger.store import PURGE_BOUNCES, PURGE_COUNTS, PURGE_PACING, PURGE_STOPS, Store
+from messenger.store import PURGE_BOUNCES, PURGE_PACING, PURGE_REPORTS, PURGE_STOPS, Store
 from messenger.wording import Words
 from messenger.writer import Writer
 
@@ -74,6 +79,8 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             Listen(
                 topics.OUTREACH, (OutreachRequestedV1, OutreachRequestedV2), partial(handlers.requested, policy=policy)
             ),
+            Listen(topics.SIGNALS, (SmsOptedOutV1, SmsOptedInV1), handlers.opted),
+            Listen(topics.SIGNALS, (DeliveryReportedV1,), partial(handlers.delivery_reported, listed=listed(settings))),
         ),
         timers=(
             When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park),
@@ -88,6 +95,8 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             "/v1/explain": answers.explain,
             "/v1/parked": answers.parked,
             "/v1/bounces": answers.bounces,
+            "/v1/blocks": answers.blocks,
+            "/v1/reports": answers.reports,
             "/v1/summary": answers.summary,
             "/v1/preview": words.preview(clock),
         },
@@ -96,14 +105,26 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             Act("/v1/parked/settle", orders.settle),
             Act("/v1/bounces/take", bounce_orders.takes(path), bounce_orders.TAKE_BYTES_MAX, bounce_orders.count),
             Act("/v1/bounces/revive", bounce_orders.revive),
+            Act("/v1/blocks/lift", block_orders.lift),
         ),
         brakes=OwnBrakes(brake_orders.held, brake_orders.hold, brake_orders.release),
-        prepare=partial(plans.prepare, clock=clock),
-        purges={"stops": PURGE_STOPS, "bounces": PURGE_BOUNCES, "pacing": PURGE_PACING, "counts": PURGE_COUNTS},
+        prepare=block_orders.prepares(settings.digest_keys(), partial(plans.prepare, clock=clock)),
+        purges={
+            "stops": PURGE_STOPS,
+            "bounces": PURGE_BOUNCES,
+            "pacing": PURGE_PACING,
+            "reports": PURGE_REPORTS,
+            "counts": PURGE_COUNTS,
+        },
         waits=(*WAITS, *WAITING),
         gauges=reading.GAUGES,
         busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
     )
+
+
+def listed(settings: Settings) -> BlockList:
+    """Return what numbers are compared with."""
+    return BlockList(settings.digest_keys(), settings.sms_senders)
 
 
 def return_path(settings: Settings) -> ReturnPath | None:
@@ -129,7 +150,9 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     for line in lines:
         way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
-        rules[line.name] = Rules(way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace)
+        rules[line.name] = Rules(
+            way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace, listed(settings)
+        )
         for number in range(1, line.loops(settings) + 1):
             adapter = way.adapter()
             start = partial(_sender, adapter, way.writer, rules[line.name], line.name, senders)
@@ -154,7 +177,7 @@ def _asker(asking: Asking, context: Context) -> Step:
     return Asker(context, asking).step
 
 
-ENTRY = Entry("messenger", Settings, build, "messenger.migrations")
+ENTRY = Entry("messenger", Settings, build, "messenger.migrations", doctor.checks)
 
 
 def create_app() -> AsgiFastStream:

@@ -11,6 +11,11 @@ from messenger.claims import Claims
 SENDING_LOCK = 5_271_009_214
 """The advisory lock that each gate shares, and that a person's hold takes alone: no send begins after its commit."""
 
+PURGE_COUNTS = """
+    DELETE FROM send_counts WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM send_counts WHERE recorded_at < $1 LIMIT $2))
+"""
+
 
 class BrakeRows(Claims):
     """Brakes, inside one transaction; every decision stays as a row."""

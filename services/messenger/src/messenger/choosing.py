@@ -12,6 +12,7 @@ from whenever import Instant
 
 from duly_chassis.wallclock import instant_of
 from messenger import domain
+from messenger.block_list import NUMBER_BLOCKED
 from messenger.braking import HELD, PROVIDER, held_reason
 from messenger.channel import Answer, RefusedForGood
 from messenger.domain import ADDRESS_DEAD, NO_ADDRESS, Change, Contact, Hours, Outreach, Stops
@@ -21,6 +22,9 @@ UNDELIVERED, UNANSWERED = "undelivered", "unanswered"
 
 NOT_SET_UP = "channel_not_set_up"
 ADDRESS_REFUSED = "address_refused"
+NO_FINDINGS = frozenset({NOT_SET_UP, UNDELIVERED, UNANSWERED, NUMBER_BLOCKED})
+"""Reasons to turn away that say nothing about the people's data."""
+
 LOST = frozenset({NO_ADDRESS, ADDRESS_DEAD, ADDRESS_REFUSED})
 """Reasons of ours that say: at this address nobody is reached over this channel."""
 
@@ -138,4 +142,4 @@ def closes_at(moment: datetime, zone: str | None, hours: Hours) -> datetime:
 
 def lost(changes: Collection[Change]) -> list[Change]:
     """Return the changes that say of an address that nobody is reached at it: findings about the people's data."""
-    return [one for one in changes if one.leg is not None and one.reason not in (NOT_SET_UP, UNDELIVERED, UNANSWERED)]
+    return [one for one in changes if one.leg is not None and one.reason not in NO_FINDINGS]

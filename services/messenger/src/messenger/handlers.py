@@ -6,8 +6,11 @@ from datetime import datetime
 from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachWithdrawnV1
 from duly_contracts.people import PersonRecordedV1
+from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
 from duly_contracts.training import TrainingEvent
-from messenger import outcomes
+from messenger import block_list, blocking, outcomes, reports
+from messenger.block_list import BlockList, Message
+from messenger.domain import Change
 from messenger.plans import ChannelPolicy
 from messenger.store import MAIL_ALONE, Key, Requested, Store
 
@@ -57,6 +60,47 @@ async def requested(
     for key, fact in others.items():
         if key not in known:
             tx.emit(*outcomes.already_told(fact.data, now), fact.trace)
+
+
+async def opted(facts: Sequence[Fact[SmsOptedOutV1 | SmsOptedInV1]], now: datetime, tx: Store) -> None:
+    """Keep who wants no texts, and who wants them again; what waited for a number that came back looks again."""
+    words = [block_list.word(fact.data) for fact in facts]
+    await tx.save_words(block_list.last(words), words)
+    back = sorted({word.tenant_id for word in words if not word.blocked})
+    if back:
+        await tx.wake_blocked(back, now)
+
+
+async def delivery_reported(
+    facts: Sequence[Fact[DeliveryReportedV1]], now: datetime, tx: Store, *, listed: BlockList
+) -> None:
+    """Settle messages by what a provider reported; a report of a message that nobody knows is kept as a case."""
+    stopped = [fact.data for fact in facts if fact.data.code in block_list.STOPPED_CODES]
+    if stopped:
+        said = [blocking.words(listed, tenant, number, now) for tenant, number in await tx.numbers_of(stopped)]
+        words = block_list.last([word for each in said for word in each])
+        await tx.save_words(words, words)
+    standing = await tx.lock_reported({(fact.data.tenant_id, fact.data.outreach_id) for fact in facts})
+    new = await tx.note_reports([fact.data for fact in facts], standing.keys())
+    settled: dict[Message, Change] = {}
+    before: list[Change] = []
+    story: list[Change] = []
+    for data in (fact.data for fact in facts):
+        message = data.tenant_id, data.outreach_id
+        named = data.tenant_id, str(data.outreach_id), data.provider_id, data.status
+        if message not in standing or named not in new:
+            continue
+        found = reports.effect(standing[message], data, now)
+        standing[message] = found.standing
+        if found.settles:
+            before += [settled[message]] if message in settled else []  # what is settled twice is told as it ends
+            settled[message] = found.change
+        else:
+            story.append(found.change)
+    await tx.tell_all(before, now)
+    if settled:
+        outcomes.emit(await tx.change(list(settled.values()), now), now, tx)
+    await tx.tell_all(story, now)
 
 
 async def _stop(facts: Sequence[tuple[Key, TrainingEvent | OutreachWithdrawnV1]], tx: Store) -> None:

@@ -22,7 +22,7 @@ from aiohttp.client_exceptions import ClientPayloadError
 from duly_chassis.loopback import is_loopback
 from messenger.http_turn import gated
 
-ANSWER_BYTES_MAX = 64 * 1024
+ANSWER_BYTES_MAX = 1024 * 1024  # a history with every message's layout is long; a provider is no stranger's address
 CONNECTIONS_MAX = 64  # 32 letters at the gate, and what is asked before others come to it
 REDIRECTS = range(300, 400)
 

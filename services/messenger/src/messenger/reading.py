@@ -61,6 +61,20 @@ GAUGES = (
         """,
         ("brake",),
     ),
+    Asked(
+        "duly_untestable_blocks_records",
+        "Blocked numbers whose key is not set here any more, so that they forbid nothing",
+        """
+        SELECT count(*)::float8 AS value
+          FROM blocks AS b
+         WHERE b.blocked AND NOT EXISTS (SELECT FROM block_keys AS k WHERE k.key_mark = b.key_mark)
+        """,
+    ),
+    Asked(
+        "duly_unplaced_reports_records",
+        "Reports of providers about messages that nobody knows; counted up to 10,000",
+        "SELECT count(*)::float8 AS value FROM (SELECT FROM reports WHERE NOT known LIMIT 10000) AS odd",
+    ),
 )
 """For all tenants together: the workers ask, not a reader."""
 
@@ -192,6 +206,36 @@ async def odd_bounces(connection: Connection, tenant_id: str, limit: int) -> lis
           LEFT JOIN ledger AS l ON l.tenant_id = b.tenant_id AND l.outreach_id = b.outreach_id
          WHERE b.tenant_id = $1 AND (b.kind = 'unreadable' OR NOT b.known)
          ORDER BY b.at DESC, b.outreach_id
+         LIMIT $2
+        """,
+        tenant_id,
+        limit,
+    )
+
+
+async def blocks(connection: Connection, tenant_id: str, limit: int) -> list[asyncpg.Record]:
+    """Return this tenant's blocked numbers, by digest, the newest first; for a reader."""
+    return await connection.fetch(
+        """
+        SELECT number_digest, since, word_class, who, why
+          FROM blocks
+         WHERE tenant_id = $1 AND blocked
+         ORDER BY since DESC, number_digest
+         LIMIT $2
+        """,
+        tenant_id,
+        limit,
+    )
+
+
+async def odd_reports(connection: Connection, tenant_id: str, limit: int) -> list[asyncpg.Record]:
+    """Return reports about messages that this tenant has not, the newest first; for a reader."""
+    return await connection.fetch(
+        """
+        SELECT outreach_id, provider_id, status, code, at
+          FROM reports
+         WHERE tenant_id = $1 AND NOT known
+         ORDER BY at DESC, outreach_id
          LIMIT $2
         """,
         tenant_id,

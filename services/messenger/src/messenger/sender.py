@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -17,7 +17,8 @@ from duly_chassis import crash, outbox, retry
 from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
-from messenger import choosing, domain, gate, holding, outcomes, tracing
+from messenger import blocking, choosing, domain, gate, holding, outcomes, tracing
+from messenger.block_list import BlockList
 from messenger.channel import Answer, Channel, Letter, Withheld
 from messenger.claims import Claimed
 from messenger.domain import MAIL, Change, Contact, Hours, Outreach
@@ -42,6 +43,7 @@ class Rules:
     lease: timedelta  # machine clock
     doubt_wait: timedelta  # business clock
     pace: Pace | None = None  # None: as fast as we can
+    listed: BlockList = field(default_factory=BlockList)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,8 @@ class Sender:
             if not due:
                 return 0, []
             claimed = await holding.passing(tx, self._name, due, brakes, now) if brakes else due
-            decided = [self._decided(row, contact, stops, now) for row, contact, stops in claimed]
+            blocked = await blocking.asked(connection, self._rules.listed, self._name, claimed)
+            decided = [blocking.instead(self._decided(*one, now), blocked, now) for one in claimed]
             others = [change for change in decided if change.state != "posting"]
             going = await self._going([change for change in decided if change.state == "posting"], tx, now)
             posting = await self._written(claimed, going, others, now)
@@ -183,8 +186,9 @@ class Sender:
         async with self._context.database.transaction() as connection:
             rows = await gate.locked(connection, self.token, [letter.outreach_id for letter in letters])
             now = self._context.clock.now()
+            shut = await blocking.shut(connection, self._rules.listed, self._name, rows, letters)
             passed = [row for row, contact, stops in rows if self._allowed(row, contact, stops, now)]
-            allowed = Counter(row.outreach_id for row in passed)
+            allowed = Counter(row.outreach_id for row in passed if (row.tenant_id, row.outreach_id) not in shut)
             # Two tenants may have given the same id to different messages: then both must be allowed, or none is.
             wanted = Counter(letter.outreach_id for letter in letters)
             crash.at("gate-held")
@@ -198,15 +202,17 @@ class Sender:
         now = self._context.clock.now()
         rules = self._rules
         changes = [
-            choosing.settled(_attempted(one.change), answer, rules.doubt_wait, one.zone, rules.hours, now)
+            choosing.settled(tracing.attempted(one.change), answer, rules.doubt_wait, one.zone, rules.hours, now)
             for one, answer in zip(posted, answers, strict=True)
         ]
         told = [(one.change.outreach, answer) for one, answer in zip(posted, answers, strict=True)]
         blocked = {} if rules.pace is None else blocked_until(told, now)
+        stopped = blocking.refused(rules.listed, [(one.change.outreach, one.letter) for one in posted], answers, now)
 
         async def write() -> None:
             async with self._context.database.transaction() as connection:
                 tx = Paced(connection)
+                await blocking.keep(connection, stopped)
                 effective[:] = await tx.change(changes, now, self.token)
                 if blocked:
                     await tx.block(self._name, blocked)
@@ -232,10 +238,3 @@ class Sender:
     def _count(self, changes: Sequence[Change]) -> None:
         for change in changes:
             self._context.metrics.sends.labels("messenger", self._name, change.state, change.reason).inc()
-
-
-def _attempted(change: Change) -> Outreach:
-    """Return the message as this attempt leaves it; what is told of its outcome goes on in the attempt's trace."""
-    outreach = change.outreach
-    trace = tracing.attempt(outreach.tenant_id, outreach.outreach_id, change.attempt)
-    return replace(outreach, attempt=change.attempt, traceparent=trace)

@@ -9,6 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
+from duly_chassis.numbers import checked_keys, keys
+from duly_chassis.numbers import senders as by_sender
 from duly_chassis.wallclock import zone_exists
 from messenger.moments import known_locale
 from messenger.slack_settings import SlackOptions
@@ -133,6 +135,14 @@ class Settings(SlackOptions, SmsSettings):
     bounce_port: int | None = Field(default=None, ge=0, le=65535)
     """The SMTP port for it; unset: no such door; 0 takes a free one and logs it."""
 
+    sms_senders: Annotated[Mapping[str, tuple[str, ...]], NoDecode, BeforeValidator(by_sender)] = {}
+    """Which tenants use which of our senders, a number or a messaging service: +442071838750=acme, globex; MG01=acme.
+    The same as intake's: numbers are blocked by sender."""
+
+    numbers_key: Annotated[SecretStr | None, AfterValidator(checked_keys)] = None
+    """What phone numbers are hashed with, the same as intake's: one key of at least 32 characters, or new,old. An old
+    one stays for as long as numbers are blocked under it (`duly_untestable_blocks_records`)."""
+
     loopback_only: bool = False
     """Refuse to talk to a relay that is not on this machine; a replay always does."""
 
@@ -148,15 +158,22 @@ class Settings(SlackOptions, SmsSettings):
     keep_bounces_days: int = Field(default=90, ge=30)
     """How long it is known which bounces were taken (machine clock); what they changed stays."""
 
+    keep_reports_days: int = Field(default=400, ge=90)
+    """How long it is known what providers reported of messages (machine clock); what it changed stays."""
+
+    def digest_keys(self) -> list[str]:
+        """Return the keys that numbers are compared with; the first one writes."""
+        return keys(self.numbers_key)
+
     @model_validator(mode="after")
     def _signed(self) -> Self:
         """Refuse return addresses that anybody could write, and a door without a domain."""
-        keys = self.signing_keys()
+        signing = self.signing_keys()
         if self.bounce_domain is None:
             if self.bounce_port is not None:
                 raise ValueError("bounce_port is set: bounce_domain must be set too")
             return self
-        if not 1 <= len(keys) <= BOUNCE_KEYS_MAX or any(len(key) < BOUNCE_KEY_CHARACTERS_MIN for key in keys):
+        if not 1 <= len(signing) <= BOUNCE_KEYS_MAX or any(len(key) < BOUNCE_KEY_CHARACTERS_MIN for key in signing):
             raise ValueError("bounce_domain is set: bounce_keys must be one or two keys of at least 32 characters")
         return self
 

@@ -44,9 +44,12 @@ OF_THE_TEXT = frozenset(
 )
 """What we said cannot be posted, and would not be tomorrow."""
 
-TIME_STAMP = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
+TIME_STAMP = re.compile(r"[0-9]{1,16}(\.[0-9]{1,9})?")
 ERROR_CODE = re.compile(r"[a-z][a-z0-9_]{0,59}")
 CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{5,30}")
+"""How people write a channel where they could as well write a mail address."""
+SLACKS_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+"""What Slack itself calls a user or a place: its pages promise no more of it than that it is one word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,9 @@ def verdict(letter: Letter, channel: str, reply: Reply) -> Answer:
     stamp, posted_in = reply.data.get("ts"), reply.data.get("channel")
     if not isinstance(stamp, str) or not TIME_STAMP.fullmatch(stamp):
         return InDoubt(UNREADABLE, "no_ts")
-    if not isinstance(posted_in, str) or not CHANNEL_ID.fullmatch(posted_in):
+    if not isinstance(posted_in, str) or not SLACKS_ID.fullmatch(posted_in):
         return InDoubt(UNREADABLE, "no_channel")
-    if CHANNEL_ID.fullmatch(channel) and posted_in != channel:
+    if not channel.startswith("#") and posted_in != channel:
         return InDoubt("another_channel")
     told = reply.inner("message", "metadata", "event_payload", "outreach_id")
     if told is not None and told != str(letter.outreach_id):

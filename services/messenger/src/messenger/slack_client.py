@@ -77,6 +77,12 @@ class SlackClient(AsyncWebClient):
 
 async def replied(call: Any) -> Reply:
     """Await a call and return what Slack said, whether the SDK likes it or not; raises what the way out raises."""
+    reply, _ = await answered(call)
+    return reply
+
+
+async def answered(call: Any) -> tuple[Reply, Mapping[str, str]]:
+    """Await a call and return also the headers of its answer, their names in small letters."""
     try:
         response = await call
     except SlackApiError as error:
@@ -89,4 +95,5 @@ async def replied(call: Any) -> Reply:
         raise TypeError("no answer of Slack's")
     told = {name.lower(): str(value) for name, value in response.headers.items()}
     now = http_date(told.get("date")) or SystemClock().now()
-    return Reply(status, data if isinstance(data, dict) else {}, retry_after_s(told.get("retry-after"), now))
+    reply = Reply(status, data if isinstance(data, dict) else {}, retry_after_s(told.get("retry-after"), now))
+    return reply, told

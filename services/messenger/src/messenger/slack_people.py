@@ -8,14 +8,13 @@ from collections import OrderedDict
 from time import monotonic
 
 from messenger.channel import RefusedForGood, RefusedForNow
-from messenger.slack_answers import CHANNEL_ID, UNREADABLE, Reply, unposted
+from messenger.slack_answers import CHANNEL_ID, SLACKS_ID, UNREADABLE, Reply, unposted
 from messenger.slack_client import SlackClient, replied
 
 KEPT_S_MAX = 900.0  # machine clock
 KEPT_MAX = 10_000
 ADDRESS = re.compile(r"[^@\s<>,;]{1,120}@[^@\s<>,;]{1,180}")
 CHANNEL_NAME = re.compile(r"#[^\s#@<>,]{1,80}")
-USER_ID = re.compile(r"[UW][A-Z0-9]{5,30}")
 
 
 def reachable(address: str) -> bool:
@@ -58,7 +57,7 @@ class Places:
     async def _user(self, address: str) -> str:
         reply = _fine(await replied(self._client.users_lookupByEmail(email=address)))
         user, known_as = reply.inner("user", "id"), reply.inner("user", "profile", "email")
-        if not isinstance(user, str) or not USER_ID.fullmatch(user):
+        if not isinstance(user, str) or not SLACKS_ID.fullmatch(user):
             raise Nowhere(RefusedForNow(UNREADABLE, "no_user"))
         if isinstance(known_as, str) and known_as.casefold() != address.casefold():
             raise Nowhere(RefusedForNow(UNREADABLE, "another_user"))  # what concerns one person is told to no other
@@ -69,7 +68,7 @@ class Places:
     async def _opened(self, user: str) -> str:
         reply = _fine(await replied(self._client.conversations_open(users=user)))
         channel = reply.inner("channel", "id")
-        if not isinstance(channel, str) or not CHANNEL_ID.fullmatch(channel):
+        if not isinstance(channel, str) or not SLACKS_ID.fullmatch(channel):
             raise Nowhere(RefusedForNow(UNREADABLE, "no_channel"))
         return channel
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from messenger.channel import Accepted, Found, NotAsked, NotThere, RefusedForGood, Sought, Unclear
 from messenger.http_gate import reason_of
-from messenger.slack_answers import CHANNEL_ID, TIME_STAMP, UNREADABLE, Reply, provider_id, unposted
+from messenger.slack_answers import TIME_STAMP, UNREADABLE, Reply, provider_id, unposted
 from messenger.slack_client import SlackClient, replied
 from messenger.slack_people import Nowhere, Places
 
@@ -18,7 +18,7 @@ EVENT_TYPE = "duly_outreach"
 BLOCK = "duly-"
 TOO_LONG = "answer_too_long"
 BEFORE = timedelta(seconds=60)
-PAGE, PAGES_MAX = 10, 30  # Slack gives 15 to every app; 10 of ours fit into an answer of 64 KB
+PAGE, PAGES_MAX = 15, 20  # Slack gives 15 to every app
 AT_ONCE_MAX = 16
 ASKING_S_MAX = 20.0  # for one; a batch of 32 is two rounds, within what its loop waits for
 
@@ -39,7 +39,7 @@ class History:
         try:
             async with self._free, asyncio.timeout(ASKING_S_MAX):
                 place = await self._places.of(sought.tenant_id, sought.recipient)
-                if not CHANNEL_ID.fullmatch(place):
+                if place.startswith("#"):
                     return Unclear("channel_by_name")  # history is asked by id, and only the lost answer named it
                 return await self._search(place, sought)
         except Nowhere as error:

@@ -90,6 +90,20 @@ class Connection:
         self._sound = False
         return RefusedForNow("connection_lost")
 
+    async def takes_from(self, sender: str) -> RefusedForNow | RefusedForGood | None:
+        """Ask whether it takes mail from this address, and take that back; no recipient is named, so nothing is sent.
+
+        None: it does. Raises what the library lets through (FAILED).
+        """
+        if BAD_ADDRESS.search(sender):
+            return RefusedForGood("address_invalid")
+        if not sender.isascii() and not self._international:
+            return RefusedForGood("address_not_supported")
+        options = b"" if sender.isascii() else b" BODY=8BITMIME SMTPUTF8"
+        refused = refusal(Step.SENDER, await self._command(b"MAIL FROM:<%b>%b\r\n" % (sender.encode(), options)))
+        await self._reset(())
+        return refused
+
     @property
     def body_written(self) -> bool:
         """Tell whether the last byte has left this process."""

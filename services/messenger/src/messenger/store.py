@@ -13,6 +13,7 @@ from duly_contracts.people import PersonRecordedV1
 from messenger.domain import Stops
 from messenger.plan_rows import PlanRows
 from messenger.plans import ChannelPolicy
+from messenger.reported import Reported
 from messenger.rows import FACTS
 
 Key = tuple[str, str]
@@ -35,9 +36,9 @@ PURGE_BOUNCES = """
 """
 
 
-PURGE_COUNTS = """
-    DELETE FROM send_counts WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM send_counts WHERE recorded_at < $1 LIMIT $2))
+PURGE_REPORTS = """
+    DELETE FROM reports WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM reports WHERE recorded_at < $1 LIMIT $2))
 """
 
 
@@ -57,7 +58,7 @@ ROUTINE = "routine"
 MAIL_ALONE = ChannelPolicy()
 
 
-class Store(PlanRows):
+class Store(PlanRows, Reported):
     """Contacts, stops and requests beside the ledger, inside one transaction."""
 
     async def save_contacts(self, facts: Sequence[Fact[PersonRecordedV1]]) -> None:

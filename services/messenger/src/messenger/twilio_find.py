@@ -20,7 +20,7 @@ from messenger import twilio_answers
 from messenger.channel import Accepted, Found, NotThere, RefusedForGood, Sought, Unclear
 from messenger.twilio_client import listen
 
-PAGE_TEXTS = 25  # an answer is read up to 64 KB, and a text fills up to 2 of them
+PAGE_TEXTS = 50  # as Twilio does by itself
 PAGES_MAX = 20
 ASKED_AT_ONCE_MAX = 4
 EARLIER = timedelta(days=1)  # midnight in GMT, and clocks that differ

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "messenger_0007"
-down_revision = "messenger_0005"
+down_revision = "messenger_0006"
 branch_labels = None
 depends_on = None
 
