@@ -39,6 +39,7 @@ SQL_IN = {
     "messenger.claims": "below the ledger: which rows somebody takes in hand now",
     "messenger.brake_rows": "below the ledger: what holds sends back, and who decided so",
     "messenger.held_rows": "below the ledger: which rows a brake holds, and how they are let go",
+    "messenger.counted_rows": "below the ledger: what the rules of brakes go by",
     "messenger.paced": "beside the ledger: when each provider may be used again",
     "messenger.plan_rows": "the channel policies that were in force, made rows at start",
     "messenger.returned": "the store of what came back: its message, its address, each bounce once",

@@ -45,6 +45,7 @@ from messenger.brake_rows import PURGE_COUNTS
 from messenger.channel import Channel
 from messenger.channels import Given
 from messenger.domain import CHANNELS, MAIL
+from messenger.holding import Limits
 from messenger.leases import Leases
 from messenger.plans import ChannelPolicy, Plans
 from messenger.return_path import ReturnPath
@@ -147,11 +148,12 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     senders: list[Sender] = []
     rules: dict[str, Rules] = {}
     loops: list[Loop] = []
+    limits = Limits(holds=settings.brakes == "hold", rate_floor=settings.send_rate_floor)
     for line in lines:
         way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
         rules[line.name] = Rules(
-            way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace, listed(settings)
+            way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace, listed(settings), limits
         )
         for number in range(1, line.loops(settings) + 1):
             adapter = way.adapter()

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from statistics import median
 from uuid import UUID
 
+from messenger.channel import Answer, InDoubt, RefusedForNow, Withheld
 from messenger.domain import Outreach
 
 KILL_SWITCH, PROVIDER, SEND_RATE = "kill_switch", "provider", "send_rate"
@@ -74,3 +76,68 @@ def parsed(text: str) -> tuple[str, str, str]:
     if len(others) > 2 or kind.replace("-", "_") not in (KILL_SWITCH, PROVIDER, SEND_RATE):  # noqa: PLR2004 - as above
         raise ValueError("not a brake of messenger's")
     return kind.replace("-", "_"), tenant or ALL, channel
+
+
+LAST = 100
+"""So many answers of a provider are remembered for each tenant."""
+
+ERRORS_MAX = 20
+"""More errors than these among the last hundred, and the provider is held: fewer answers prove no share."""
+
+AUTH = frozenset({"auth_failed", "scope_missing"})
+"""Nothing more will be taken until somebody sets it right: one such answer is enough."""
+
+NO_ERRORS = frozenset({"rate_limited", "recipient_refused"})
+"""Refusals for now that say nothing bad about the provider: its limits have a pace, an address is one address."""
+
+ERROR, FINE = "x", "."
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What one batch of answers says of a provider, for one tenant: a sign for each, in their order."""
+
+    text: str = ""
+    refused_us: bool = False
+
+
+def signs(told: Sequence[tuple[Outreach, Answer]]) -> dict[str, Signs]:
+    """Read answers as signs, by tenant. What the gate withheld was never asked."""
+    found: dict[str, Signs] = {}
+    for row, answer in told:
+        if isinstance(answer, Withheld):
+            continue
+        before = found.get(row.tenant_id, Signs())
+        refused_us = isinstance(answer, RefusedForNow) and answer.reason in AUTH
+        text = before.text + (ERROR if is_error(answer) else FINE)
+        found[row.tenant_id] = Signs(text, before.refused_us or refused_us)
+    return found
+
+
+def is_error(answer: Answer) -> bool:
+    """Tell whether an answer is one of a provider that does not work; an unknown fate counts as one."""
+    return isinstance(answer, InDoubt) or (isinstance(answer, RefusedForNow) and answer.reason not in NO_ERRORS)
+
+
+def verdict(said: Signs, errors: int) -> str | None:
+    """Return why a provider is held, or None."""
+    if said.refused_us:
+        return "the provider refuses our credentials"
+    return f"{errors} of the last {LAST} answers were errors" if errors > ERRORS_MAX else None
+
+
+RATE_FACTOR = 3
+WEEKS = 4
+
+
+def rate_max(past: Sequence[int], floor: int) -> int | None:
+    """Return how many messages a tenant may have sent in this hour, by the same hour of the weeks before.
+
+    Three times their median, and never under the floor. None in a tenant's first week: nobody knows what is usual.
+    """
+    return max(floor, int(RATE_FACTOR * median(past))) if past else None
+
+
+def hour_of(now: datetime) -> datetime:
+    """Return the begin of the hour, in UTC."""
+    return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

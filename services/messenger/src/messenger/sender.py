@@ -19,6 +19,7 @@ from duly_chassis.logs import log
 from duly_chassis.service import Context
 from messenger import blocking, choosing, domain, gate, holding, outcomes, tracing
 from messenger.block_list import BlockList
+from messenger.braking import Brake
 from messenger.channel import Answer, Channel, Letter, Withheld
 from messenger.claims import Claimed
 from messenger.domain import MAIL, Change, Contact, Hours, Outreach
@@ -44,6 +45,7 @@ class Rules:
     doubt_wait: timedelta  # business clock
     pace: Pace | None = None  # None: as fast as we can
     listed: BlockList = field(default_factory=BlockList)
+    limits: holding.Limits = holding.USUAL  # of the brakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Sender:
         self._name = name
         self.token = uuid4()
         self._withheld_times = 0
+        self._brakes: list[Brake] = []
 
     async def step(self) -> bool:
         """Send one batch of what is due; True when there may be more."""
@@ -122,7 +125,7 @@ class Sender:
         """Decide over what is due, and write down the attempts before they are made."""
         async with self._context.database.transaction() as connection:
             tx = Paced(connection)
-            brakes = await tx.brakes(self._name)
+            brakes = self._brakes = await holding.standing(tx, self._name, now)
             due = await tx.claim(self._name, now, self._rules.batch_max)
             if not due:
                 return 0, []
@@ -132,9 +135,12 @@ class Sender:
             others = [change for change in decided if change.state != "posting"]
             going = await self._going([change for change in decided if change.state == "posting"], tx, now)
             posting = await self._written(claimed, going, others, now)
+            over = await holding.over_rate(tx, [one.change.outreach for one in posting], self._rules.limits, now)
+            posting = [one for one in posting if one.change.outreach.key not in over]
             if posting:
                 posts = [(one.change, one.letter) for one in posting]
                 await tx.post(posts, now, self.token, self._rules.lease)
+            await holding.hold_over(tx, self._name, {tenant for tenant, _ in over}, now)
             if others:
                 outcomes.emit(await tx.change(others, now), now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
@@ -216,6 +222,7 @@ class Sender:
                 effective[:] = await tx.change(changes, now, self.token)
                 if blocked:
                     await tx.block(self._name, blocked)
+                await holding.judged(tx, self._name, told, self._brakes, rules.limits, now)
                 outcomes.emit(effective, now, tx)
                 await outbox.put(connection, self._context.source, tx.outgoing)
                 crash.at("settle-before-commit")

@@ -92,6 +92,9 @@ class Settings(SlackOptions, SmsSettings):
     brakes: Literal["hold", "report"] = "hold"
     """Whether the brakes that trip by a rule hold messages; a rehearsal only reports what they would have held."""
 
+    send_rate_floor: int = Field(default=50, ge=1)
+    """Messages a tenant may send in an hour whatever is usual; above it, three times the median of four weeks."""
+
     release_rate: float = Field(default=20, ge=0.1, le=1000)
     """Messages a second that a released brake lets go (business clock), so that nothing leaves in a burst."""
 
