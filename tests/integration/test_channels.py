@@ -16,7 +16,7 @@ from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachRequestedV2
 from duly_contracts.people import PersonalData
 from duly_local.stack import Endpoints
-from messenger import answers, orders
+from messenger import answers, asking, orders
 from messenger.channel import (
     Accepted,
     InDoubt,
@@ -34,6 +34,7 @@ from tests.support import post
 from tests.support.bench import Bench, bench
 from tests.support.post import Post, Provider, asker, noting, sender
 from tests.support.records import DUE, MOMENT, Tape, completed, person, requested
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.connected
 
@@ -370,6 +371,27 @@ async def test_crash_while_asking_changes_nothing_and_the_next_replica_asks(chan
 
     await channelled.outside.execute("UPDATE ledger SET lease_until = clock_timestamp() - interval '1 ms'")
     await asker(channelled.context(), Provider(Accepted("x")), "slack").step()
+    assert await channelled.column(STATE) == ["slack sent read_back"]
+
+
+async def test_lease_is_held_for_as_long_as_the_provider_is_waited_for(
+    channelled: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RELIABILITY 6.7: the lease is short, and renewed while its owner lives."""
+    monkeypatch.setattr(asking, "RENEW_EVERY_S", 0.02)
+    await ask(channelled)
+    await doubt(channelled)
+    slow = Provider(Accepted("x"), open=asyncio.Event())
+    step = asyncio.create_task(asker(channelled.context(), slow, "slack").step())
+    await slow.reached.wait()
+    [leased] = await channelled.column("SELECT lease_until FROM ledger")
+
+    async def renewed() -> bool:
+        return bool(await channelled.column("SELECT 1 FROM ledger WHERE lease_until > $1", leased))
+
+    await until(renewed)
+    slow.open.set()
+    await step
     assert await channelled.column(STATE) == ["slack sent read_back"]
 
 
