@@ -99,10 +99,14 @@ def origin(url: str) -> str:
 
 def payload(note: Note) -> bytes:
     """Write the message: a card, and its plain text for a client that shows none."""
-    card: dict[str, Any] = {**CARD, "fallbackText": unlinked(note.text), "body": list(note.blocks)}
-    attachment = {"contentType": CARD_TYPE, "contentUrl": None, "content": card}
+    attachment = {"contentType": CARD_TYPE, "contentUrl": None, "content": card(note.text, note.blocks)}
     message = {"type": "message", "attachments": [attachment]}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def card(text: str, blocks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Write the card alone."""
+    return {**CARD, "fallbackText": unlinked(text), "body": list(blocks)}
 
 
 def unlinked(text: str) -> str:

@@ -28,13 +28,20 @@ def _elements(said: Sequence[Part]) -> Iterator[Mapping[str, Any]]:
             case "heading":
                 yield from (_text(shortened(one.text, HEADING_CHARACTERS_MAX), HEADING) for one in group)
             case "aside":
-                yield from (_text(one.text, ASIDE) for one in group)
+                yield from (line for one in group for line in _lines(one.text, ASIDE))
             case _:
-                yield from (_text(one.text, {}) for one in group)
+                yield from (line for one in group for line in _lines(one.text, {}))
 
 
 def _button(part: Part) -> Mapping[str, Any]:
     return {"type": "Action.OpenUrl", "title": shortened(part.text, BUTTON_CHARACTERS_MAX), "url": part.url}
+
+
+def _lines(text: str, look: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Give each line a block of its own: what a line break does inside of one, nobody promises."""
+    first, *others = text.split("\n")
+    yield _text(first, look)
+    yield from ({**_text(one, look), "spacing": "None"} for one in others)
 
 
 def _text(text: str, look: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,7 +14,8 @@ from messenger.teams import TeamsSettings
 
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
 TENANT = re.compile(r"[a-z0-9-]{1,40}")
-URL = re.compile(r"[\x21-\x3a\x3c-\x7e]{1,2000}")  # without a semicolon
+URL = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,=._~%-]{1,2000}")  # RFC 3986, but the semicolon
+HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")  # so that no two readers see different hosts
 HOSTS = (".logic.azure.com", ".api.powerplatform.com", ".webhook.office.com")
 """Where Microsoft's webhooks are: workflows, those of today, and old connectors."""
 
@@ -29,7 +30,7 @@ def webhooks(text: object) -> object:
         parts = [part.strip() for part in re.split(r"[;\n]", str(text)) if part.strip()]
         pairs = [(tenant.strip(), url.strip()) for tenant, _, url in (part.partition("=") for part in parts)]
     tenants = [tenant for tenant, _ in pairs]
-    if not all(TENANT.fullmatch(tenant) for tenant in tenants) or len(tenants) != len(set(tenants)):
+    if not all(TENANT.fullmatch(tenant) and url for tenant, url in pairs) or len(tenants) != len(set(tenants)):
         raise ValueError("not of the form acme=https://…; globex=https://…, each tenant once")
     for tenant, url in pairs:
         if not usable(url):
@@ -53,7 +54,7 @@ def usable(url: str) -> bool:
         return False
     if is_loopback(host):
         return parts.scheme in {"http", "https"}
-    return parts.scheme == "https" and port in HTTPS_PORTS and host.endswith(HOSTS)
+    return parts.scheme == "https" and port in HTTPS_PORTS and HOST.fullmatch(host) is not None and host.endswith(HOSTS)
 
 
 class TeamsOptions(ServiceSettings):
@@ -64,8 +65,8 @@ class TeamsOptions(ServiceSettings):
     post there. They make the channel teams, which is best effort and takes no mandatory message."""
 
     teams_per_minute: float = Field(default=1.0, gt=0, le=240)
-    """Messages a minute to one tenant's channel, over all replicas, after up to four at once; 1 is under every limit that
-    Microsoft has published."""
+    """Messages a minute to one tenant's channel, over all replicas, after up to four at once; 1 is under every limit
+    that Microsoft has published."""
 
     teams_opens: str = Field(default="07:00", pattern=CLOCK)
     """The recipient's local time from which a message in Teams may be sent, inclusive."""
