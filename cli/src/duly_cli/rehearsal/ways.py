@@ -49,6 +49,7 @@ class Way:
             "twilio_auth_token": None,
             "twilio_messaging_service_sid": None,
             "sms_from": None,
+            "teams_webhooks": {},
             "channel_policy_file": None,
             "pacing": "report",  # its clock jumps: what would have waited is counted
         }
