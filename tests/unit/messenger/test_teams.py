@@ -8,7 +8,7 @@ import pytest
 
 from messenger.channel import Accepted, Answer, InDoubt, Letter, Note, RefusedForGood, RefusedForNow, Withheld
 from messenger.chat_layout import Part
-from messenger.http_client import HttpUrlError
+from messenger.http_client import ANSWER_BYTES_MAX, HttpUrlError
 from messenger.teams import PAYLOAD_BYTES_MAX, TeamsChannel, TeamsSettings, payload
 from messenger.teams_answers import Reply, verdict
 from messenger.teams_card import body
@@ -127,7 +127,7 @@ async def test_wish_to_wait_until_a_date_is_read_by_the_providers_own_clock() ->
         ("cut", "connection_lost"),
         ("silence", "timeout"),
         ("drip", "timeout"),
-        (said(b"x" * 70_000), "answer_too_long"),
+        (said(b"x" * (ANSWER_BYTES_MAX + 1)), "answer_too_long"),
         (said(b"", "307 Temporary Redirect", "Location: https://canary.example/"), "redirected"),
         (b"canary canary canary\r\n\r\n", "unexpected_reply"),
     ],
