@@ -288,7 +288,7 @@ async def test_service_held_by_a_brake_starts_again_and_can_be_released(
     running = asyncio.create_task(up._run([(ENTRY, toy_settings)], state=tmp_path))
     try:
         noted = tmp_path / ADDRESSES
-        await until(lambda: noted.exists() and (not settles or any("duly brakes list" in line for line in said)))
+        await until(lambda: noted.exists() and (not settles or any("duly brake list" in line for line in said)))
         address = json.loads(noted.read_text(encoding="utf-8"))["toy"]
         assert (await held(address), await outside.happened()) == (["dead-letters"], [])
         release = {"name": "dead-letters", "by": "ada", "reason": "mended"}

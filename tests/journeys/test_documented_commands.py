@@ -48,7 +48,7 @@ MEANT = {
 ENDS = {
     ("parked", "send"): (1, "not_parked"),
     ("parked", "settle"): (1, "not_parked"),
-    ("brakes", "release"): (1, "not_held"),
+    ("brake", "release"): (1, "not_held"),
     ("bounces", "revive"): (1, "not_dead"),
     ("blocks", "lift"): (1, "not_blocked"),
     ("blocks", "confirm"): (1, "no_such_start"),

@@ -209,8 +209,8 @@ def test_roster_is_imported_once_held_when_half_is_missing_and_released_by_name(
 
 def test_nothing_is_parked_and_nothing_is_held_when_all_went_well(house: House) -> None:
     parked = ask("parked", "list", "--tenant", TENANT, "--state", house.state)
-    held = ask("brakes", "list", "--state", house.state)
-    as_json = ask("brakes", "list", "--state", house.state, "--json")
+    held = ask("brake", "list", "--state", house.state)
+    as_json = ask("brake", "list", "--state", house.state, "--json")
 
     assert (parked.returncode, parked.stdout) == (0, "0 parked\n")
     assert (held.returncode, held.stdout) == (0, "0 held\n")
@@ -222,7 +222,7 @@ def test_orders_about_what_is_not_there_are_refused_in_plain_words(house: House)
     who = ("--tenant", TENANT, "--by", "ops", "--state", house.state)
 
     settle = ask("parked", "settle", message, "--as", "sent", *who)
-    release = ask("brakes", "release", "nobody", "x", "--by", "ops", "--reason", "test", "--state", house.state)
+    release = ask("brake", "release", "nobody", "x", "--by", "ops", "--reason", "test", "--state", house.state)
 
     assert (settle.returncode, settle.stdout) == (1, "")
     assert settle.stderr.endswith("/v1/parked/settle answered 404: not_parked\n")

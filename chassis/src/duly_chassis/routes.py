@@ -6,7 +6,8 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from duly_chassis import asyncapi, asyncapi_page, brakes, crash, outbox, web
+from duly_chassis import asyncapi, asyncapi_page, crash, outbox, web
+from duly_chassis.brake_routes import BrakeRoutes
 from duly_chassis.clock import Clock
 from duly_chassis.database import Database
 from duly_chassis.health import Finding, Health
@@ -49,6 +50,7 @@ class Routes:
         self._committed = committed
         self._traces = traces
         self._letters = letters
+        self._brakes = BrakeRoutes(service, database, clock, committed)
         self._uploading = asyncio.Lock()
 
     def table(self) -> list[tuple[str, web.Asgi]]:
@@ -62,8 +64,9 @@ class Routes:
             *((path, web.guarded("GET", self._token, self._answering(one))) for path, one in self._answers()),
             *((act.path, web.guarded("POST", self._token, self._acting(act))) for act in self._service.acts),
             *((one.path, web.guarded("POST", self._token, self._taking(one))) for one in self._service.uploads),
-            ("/v1/brakes", web.guarded("GET", self._token, self._brakes)),
-            ("/v1/brakes/release", web.guarded("POST", self._token, self._release)),
+            ("/v1/brakes", web.guarded("GET", self._token, self._brakes.look)),
+            ("/v1/brakes/hold", web.guarded("POST", self._token, self._brakes.hold)),
+            ("/v1/brakes/release", web.guarded("POST", self._token, self._brakes.release)),
             ("/v1/dead-letters", web.guarded("GET", self._token, self._letters.look)),
             ("/v1/dead-letters/replay", web.guarded("POST", self._token, self._letters.replay)),
             ("/v1/dead-letters/discard", web.guarded("POST", self._token, self._letters.discard)),
@@ -133,20 +136,6 @@ class Routes:
             return answer
 
         return take
-
-    async def _brakes(self, _scope: web.Scope, _receive: web.Receive) -> object:
-        async with self._database.transaction() as connection:
-            held = await brakes.held(connection)
-        return [{"name": name, "reason": reason, "since": since} for name, reason, since in held]
-
-    async def _release(self, _scope: web.Scope, receive: web.Receive) -> object:
-        order = await web.body(receive)
-        name, by, reason = (web.needed(order, field) for field in ("name", "by", "reason"))
-        async with self._database.transaction() as connection:
-            released = await brakes.release(connection, name, by, reason)
-        if not released:
-            raise web.Refusal(HTTPStatus.NOT_FOUND, "not_held")
-        return {"released": name}
 
 
 def told(findings: Sequence[Finding]) -> object:

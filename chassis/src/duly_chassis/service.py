@@ -104,6 +104,18 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnBrakes:
+    """Brakes of a service's own, beside those of its consumer: listed, held and released with the same words."""
+
+    held: Callable[[Any], Awaitable[Sequence[Mapping[str, Any]]]]
+    """`(tx)`: what holds now; each with `name`, `reason` and `since`."""
+    hold: Callable[[Mapping[str, Any], datetime, Any], Awaitable[Any]]
+    """`(order, now, tx)`: a person's order to hold, with `by` and `reason`; raises Refusal."""
+    release: Callable[[str, str, str, datetime, Any], Awaitable[bool]]
+    """`(name, by, reason, now, tx)`: False where nothing of this name holds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
     """A POST under /v1 that brings a whole file: read on a thread, then worked in one worker's transaction."""
 
@@ -183,6 +195,7 @@ class Service(Generic[W]):
     answers: Mapping[str, Answer] = field(default_factory=dict)
     acts: tuple[Act, ...] = ()
     uploads: tuple[Upload, ...] = ()
+    brakes: OwnBrakes | None = None
     hooks: tuple[Hook, ...] = ()
     """Served at an address of their own; its settings are then a PublicSettings."""
     prepare: Callable[[W], Awaitable[None]] | None = None

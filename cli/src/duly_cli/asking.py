@@ -58,6 +58,6 @@ async def _ask(
     if response.status != 200:  # noqa: PLR2004 - the one status that carries an answer
         word = answer.get("error", "refused") if isinstance(answer, dict) else "refused"
         if word == HELD:
-            raise HeldByBrake("a brake holds this service; look with `duly brakes list`, and release it first")
+            raise HeldByBrake("a brake holds this service; look with `duly brake list`, and release it first")
         raise Unanswered(f"{address}{path} answered {response.status}: {word}")
     return answer

@@ -19,13 +19,16 @@ COMMANDS = {
     "parked": ("duly_cli.ordering", "parked"),
     "bounces": ("duly_cli.bouncing", "bounces"),
     "blocks": ("duly_cli.blocking", "blocks"),
-    "brakes": ("duly_cli.ordering", "brakes"),
+    "brake": ("duly_cli.braking", "brake"),
     "dead-letters": ("duly_cli.letters", "dead_letters"),
     "doctor": ("duly_cli.doctoring", "doctor"),
     "settings": ("duly_cli.describing", "print_settings"),
     "asyncapi": ("duly_cli.describing", "print_asyncapi"),
 }
 """Verb, and the module and name that carry it out: who asks for one does not pay for the others' imports."""
+
+ALIASES = {"brakes": "brake"}
+"""Old names that go on working; nobody is told of them."""
 
 
 class Verbs(TyperGroup):
@@ -37,6 +40,7 @@ class Verbs(TyperGroup):
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         """Load one verb; None for one that is not there."""
+        cmd_name = ALIASES.get(cmd_name, cmd_name)
         if cmd_name not in COMMANDS:
             return None
         module, attribute = COMMANDS[cmd_name]

@@ -1,10 +1,10 @@
-"""`duly parked` and `duly brakes`: what waits for a person's word, and the word."""
+"""`duly parked`: messages that wait for a person's word, and the word."""
 
 import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,6 @@ from duly_cli.states import UpState, addresses
 from duly_cli.troubles import Usage, told_plainly
 
 parked = typer.Typer(help="Messages whose fate nobody can know: send again, or settle.", no_args_is_help=True)
-brakes = typer.Typer(help="Held work: what holds it, and its release by a named person.", no_args_is_help=True)
 
 By = Annotated[str, typer.Option("--by", help="Who decides; kept with the decision.")]
 
@@ -57,41 +56,6 @@ def settle_parked(
     """Close a parked message as sent, or as not sent."""
     order = {"tenant": tenant, "outreach_id": outreach_id, "by": by, "as": verdict}
     _order(state, "/v1/parked/settle", order, token, as_json=as_json)
-
-
-@brakes.command("list")
-def list_brakes(state: UpState, as_json: AsJson = False, token: Token = None) -> None:
-    """List what is held, in every service."""
-    with told_plainly():
-        held = asyncio.run(_brakes(addresses(state), token))
-        if as_json:
-            sys.stdout.write(json.dumps(held) + "\n")
-            return
-        for name, found in held.items():
-            for brake in found:
-                typer.echo(f"{name}  {brake['name']}  since {brake['since']}  {brake['reason']}")
-        typer.echo(f"{sum(len(found) for found in held.values())} held")
-
-
-@brakes.command("release")
-def release_brake(
-    service: str,
-    name: str,
-    by: By,
-    reason: Annotated[str, typer.Option("--reason", help="Why it may go on; kept with the decision.")],
-    state: UpState,
-    as_json: AsJson = False,
-    token: Token = None,
-) -> None:
-    """Let held work go on."""
-    with told_plainly():
-        order = {"name": name, "by": by, "reason": reason}
-        answer = asyncio.run(asking.post(service_address(state, service), "/v1/brakes/release", order, token))
-        typer.echo(json.dumps(answer) if as_json else f"{service}: {name} is released")
-
-
-async def _brakes(where: dict[str, str], token: str | None) -> dict[str, Any]:
-    return {name: await asking.get(address, "/v1/brakes", {}, token) for name, address in where.items()}
 
 
 def service_address(state: Path, service: str) -> str:

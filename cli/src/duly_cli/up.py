@@ -160,7 +160,7 @@ async def _say_held(hosts: Sequence[Host]) -> None:
     for host in hosts:
         for one in await host.health.ready():
             if one.name == "brake" and one.said:
-                typer.echo(f"{host.service.name:<12} {one.said}; see `duly brakes list`")
+                typer.echo(f"{host.service.name:<12} {one.said}; see `duly brake list`")
 
 
 def _say(where: dict[str, str], found: Endpoints | None) -> None:

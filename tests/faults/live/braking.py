@@ -1,4 +1,4 @@
-"""Brakes as a person meets them: seen with `duly brakes list`, released with a name and a reason."""
+"""Brakes as a person meets them: seen with `duly brake list`, released with a name and a reason."""
 
 import asyncio
 import subprocess
@@ -41,7 +41,7 @@ async def release_all(rig: Rig, within_s: float = NOTICED_WITHIN_S) -> None:
 def release(rig: Rig, service: str, brake: str) -> None:
     """Release a brake by the command."""
     where = {f"DULY_{one.service.upper()}_ADDRESS": f"http://{HOST}:{one.port}" for one in rig.replicas}
-    words = ["brakes", "release", service, brake, "--by", "Ada", "--reason", "campaign"]
+    words = ["brake", "release", service, brake, "--by", "Ada", "--reason", "campaign"]
     command = [duly_beside_python(), *words, "--state", str(rig.place.root / "none")]
     done = subprocess.run(
         command, check=False, capture_output=True, cwd=PROJECT, env=environment(where), timeout=RELEASE_WITHIN_S

@@ -18,7 +18,7 @@ VERBS = {
         "demo",
         "replay",
         "parked",
-        "brakes",
+        "brake",
         "dead-letters",
         "settings",
         "asyncapi",
@@ -38,9 +38,10 @@ VERBS = {
     ("facts", "assign"): ["PERSON", "ASSIGNMENT", "TRAINING", "--due", "--at", "--title", "--dry-run", "--json"],
     ("facts", "publish"): ["FILE", "--dry-run", "--unchecked", "--json"],
     ("preview",): ["MESSAGE", "--person", "--locale", "--tenant", "--value", "--at", "--sample", "--out", "--json"],
-    ("brakes",): ["list", "release"],
-    ("brakes", "list"): ["--state", "--json"],
-    ("brakes", "release"): ["SERVICE", "NAME", "--by", "--reason", "--state"],
+    ("brake",): ["list", "hold", "release"],
+    ("brake", "hold"): ["SERVICE", "--tenant", "--all", "--by", "--reason", "--state", "--json"],
+    ("brake", "list"): ["--state", "--json"],
+    ("brake", "release"): ["SERVICE", "NAME", "--tenant", "--all", "--by", "--reason", "--state"],
     ("dead-letters",): ["list", "show", "replay", "discard"],
     ("dead-letters", "list"): ["--service", "--all", "--tenant", "--state", "--json"],
     ("dead-letters", "show"): ["SERVICE", "GROUP|ID", "--tenant", "--state", "--json"],
@@ -60,7 +61,7 @@ def test_help_names_what_a_verb_takes(verb: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [(), ("replay",), ("parked",), ("brakes",), ("facts",), ("dead-letters",)], ids=" ".join
+    "verb", [(), ("replay",), ("parked",), ("brake",), ("facts",), ("dead-letters",)], ids=" ".join
 )
 def test_verb_without_words_shows_its_help(verb: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(app, [*verb])

@@ -143,13 +143,13 @@ def test_replay_that_leaves_something_ends_with_one_and_says_why(services: Servi
 
 def test_replay_against_a_brake_ends_with_three(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def held(*_: Any) -> None:
-        raise asking.HeldByBrake("look with `duly brakes list`")
+        raise asking.HeldByBrake("look with `duly brake list`")
 
     monkeypatch.setattr(asking, "post", held)
 
     done = duly(state, "replay", "reminders", "--id", "7", "--by", "ada")
 
-    assert (done.exit_code, done.stderr) == (3, "look with `duly brakes list`\n")
+    assert (done.exit_code, done.stderr) == (3, "look with `duly brake list`\n")
 
 
 def test_discard_carries_name_and_reason(services: Services, state: Path) -> None:

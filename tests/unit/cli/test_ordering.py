@@ -1,4 +1,4 @@
-"""`duly parked` and `duly brakes`: which service is asked what, and what is shown of the answer."""
+"""`duly parked` and `duly brake`: which service is asked what, and what is shown of the answer."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Services:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, dict[str, str], str | None]] = []
-        self.brakes: dict[str, list[dict[str, str]]] = {MESSENGER: [], REMINDERS: [BRAKE]}
+        self.brakes: dict[str, list[dict[str, Any]]] = {MESSENGER: [], REMINDERS: [BRAKE]}
 
     async def get(self, address: str, path: str, query: Mapping[str, str], token: str | None = None) -> Any:
         self.asked.append((address, path, dict(query), token))
@@ -40,6 +40,8 @@ class Services:
 
     async def post(self, address: str, path: str, order: Mapping[str, str], token: str | None = None) -> Any:
         self.asked.append((address, path, dict(order), token))
+        if path == "/v1/brakes/hold":
+            return {"held": f"kill-switch:{order['tenant']}" if "tenant" in order else "kill-switch", "new": True}
         return {"outreach_id": order.get("outreach_id"), "state": "due"}
 
 
@@ -104,23 +106,78 @@ def test_parked_messages_are_decided_by_nobody_without_a_name(services: Services
     assert services.asked == []
 
 
-def test_brakes_list_asks_every_service(services: Services, state: Path) -> None:
-    shown = duly(state, "brakes", "list")
+def test_brake_list_asks_every_service(services: Services, state: Path) -> None:
+    shown = duly(state, "brake", "list")
 
     assert shown.stdout == "reminders  short_log  since 2026-03-18T09:00:00Z  the log is shorter\n1 held\n"
     assert {address for address, *_ in services.asked} == {MESSENGER, REMINDERS}
 
 
-def test_brakes_release_goes_to_the_service_that_holds(services: Services, state: Path) -> None:
-    shown = duly(state, "brakes", "release", "reminders", "short_log", "--by", "ops", "--reason", "rebuilt")
+def test_brake_release_goes_to_the_service_that_holds(services: Services, state: Path) -> None:
+    shown = duly(state, "brake", "release", "reminders", "short_log", "--by", "ops", "--reason", "rebuilt")
 
     assert shown.stdout == "reminders: short_log is released\n"
     order = {"name": "short_log", "by": "ops", "reason": "rebuilt"}
     assert services.asked == [(REMINDERS, "/v1/brakes/release", order, None)]
 
 
+def test_brake_list_says_how_many_messages_are_held_and_what_is_only_reported(services: Services, state: Path) -> None:
+    own: dict[str, Any] = {
+        "name": "kill-switch",
+        "since": "now",
+        "reason": "audit",
+        "by": "Ada",
+        "held": 3,
+        "holds": True,
+    }
+    rate = own | {"name": "send-rate:acme", "by": "rule", "holds": False}
+    services.brakes = {MESSENGER: [own, rate], REMINDERS: []}
+    shown = duly(state, "brake", "list")
+
+    assert shown.stdout.splitlines() == [
+        "messenger  kill-switch  since now  audit (3 messages, by Ada)",
+        "messenger  send-rate:acme  since now  audit (3 messages, by rule, only reported)",
+        "1 held",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "scope", "name"),
+    [(("--tenant", "acme"), {"tenant": "acme"}, "kill-switch:acme"), (("--all",), {"all": True}, "kill-switch")],
+)
+def test_brake_hold_and_release_name_whose_sends_are_meant(
+    services: Services, state: Path, words: tuple[str, ...], scope: dict[str, Any], name: str
+) -> None:
+    who = ("--by", "Ada", "--reason", "wrong template")
+    held = duly(state, "brake", "hold", "messenger", *words, *who)
+    released = duly(state, "brake", "release", "messenger", *words, *who)
+
+    assert (held.stdout, released.stdout) == (f"messenger: {name} holds\n", f"messenger: {name} is released\n")
+    said = {"by": "Ada", "reason": "wrong template"}
+    assert services.asked == [
+        (MESSENGER, "/v1/brakes/hold", said | scope, None),
+        (MESSENGER, "/v1/brakes/release", said | {"name": name}, None),
+    ]
+
+
+@pytest.mark.parametrize("words", [(), ("--tenant", "acme", "--all")])
+def test_brake_holds_nothing_for_an_order_that_is_not_plain(
+    services: Services, state: Path, words: tuple[str, ...]
+) -> None:
+    """A tenant of the environment is no order to stop its sends."""
+    who = ("--by", "Ada", "--reason", "x")
+    refused = duly(state, "brake", "hold", "messenger", *words, *who, DULY_TENANT="acme")
+
+    assert (refused.exit_code, services.asked) == (2, [])
+
+
+def test_brake_is_found_under_its_old_name(services: Services, state: Path) -> None:
+    assert duly(state, "brakes", "list").stdout.endswith("1 held\n")
+    assert services.asked
+
+
 def test_address_in_the_environment_wins_over_the_noted_one(services: Services, state: Path) -> None:
-    duly(state, "brakes", "list", DULY_REMINDERS_ADDRESS="http://127.0.0.1:1001")
+    duly(state, "brake", "list", DULY_REMINDERS_ADDRESS="http://127.0.0.1:1001")
 
     assert [address for address, *_ in services.asked] == [MESSENGER, MESSENGER]
 

@@ -51,6 +51,7 @@ class Way:
             "sms_from": None,
             "teams_webhooks": {},
             "channel_policy_file": None,
+            "brakes": "report",  # a whole year in a minute is no rate, and a fault is what a rehearsal is for
             "pacing": "report",  # its clock jumps: what would have waited is counted
         }
         if self.by is By.SLACK:

@@ -10,7 +10,7 @@ import msgspec
 from duly_chassis.database import Connection
 from duly_chassis.web import Refusal, needed
 from duly_contracts.traces import trace_id
-from messenger import reading, tracing
+from messenger import braking, reading, tracing
 from messenger.domain import SMS
 from messenger.rows import is_dead
 
@@ -99,7 +99,26 @@ async def reports(connection: Connection, query: Mapping[str, str]) -> dict[str,
 
 
 async def summary(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
-    """Count this tenant's messages by state and step, and those that a provider's pace held back, by channel."""
-    rows = await reading.counts(connection, needed(query, "tenant"))
-    paced = await reading.paced(connection, needed(query, "tenant"))
-    return {"messages": [dict(row) for row in rows], "paced": {row["channel"]: row["number"] for row in paced}}
+    """Count this tenant's messages by state and step, and those that a provider's pace held back, by channel.
+
+    Its brakes stand beside them: what holds, and in a rehearsal what would have held how many messages.
+    """
+    tenant = needed(query, "tenant")
+    rows = await reading.counts(connection, tenant)
+    paced = await reading.paced(connection, tenant)
+    return {
+        "messages": [dict(row) for row in rows],
+        "paced": {row["channel"]: row["number"] for row in paced},
+        "brakes": [_brake(row) for row in await reading.brakes(connection, tenant)],
+    }
+
+
+def _brake(row: Mapping[str, Any]) -> dict[str, Any]:
+    name = braking.name(row["kind"], row["tenant_id"], row["channel"])
+    return {
+        "name": name,
+        "since": row["held_at"],
+        "reason": row["reason"],
+        "holds": row["holds"],
+        "held": row["number"],
+    }

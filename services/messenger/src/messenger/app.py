@@ -9,7 +9,7 @@ from faststream.asgi import AsgiFastStream
 from duly_chassis.clock import Clock, SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
-from duly_chassis.service import Act, Context, Entry, Listen, Loop, Service, Step, When
+from duly_chassis.service import Act, Context, Entry, Listen, Loop, OwnBrakes, Service, Step, When
 from duly_contracts import topics
 from duly_contracts.decisions import AddressLostV1
 from duly_contracts.outreach import (
@@ -28,6 +28,7 @@ from messenger import (
     answers,
     block_orders,
     bounce_orders,
+    brake_orders,
     channels,
     doctor,
     handlers,
@@ -39,9 +40,11 @@ from messenger import (
 from messenger.asking import Asker, Asking
 from messenger.block_list import BlockList
 from messenger.bounce_door import BounceDoor
+from messenger.brake_rows import PURGE_COUNTS
 from messenger.channel import Channel
 from messenger.channels import Given
 from messenger.domain import CHANNELS, MAIL
+from messenger.holding import Limits
 from messenger.leases import Leases
 from messenger.plans import ChannelPolicy, Plans
 from messenger.return_path import ReturnPath
@@ -58,6 +61,7 @@ WAITS = tuple(
     f"ledger WHERE state = '{state}' AND channel = '{name}'" for name in CHANNELS for state in ("due", "in_doubt")
 )
 """One for each channel, as the indexes are."""
+WAITING = "ledger WHERE state = 'sent' AND next_due_at IS NOT NULL", "ledger WHERE state = 'held'"
 
 
 def build(settings: Settings, clock: Clock) -> Service[Store]:
@@ -83,6 +87,8 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park),
             When("elsewhere", partial(Store.claim_elsewhere, channels=channels.missing(here)), timers.elsewhere),
             When("unanswered", Store.claim_unanswered, timers.unanswered),
+            When("held", Store.claim_held, partial(timers.held, hours=channels.permitted(settings))),
+            When("released", Store.claim_released, partial(timers.released, interval=settings.release_interval())),
         ),
         loops=(*listening(settings, path), *sending(settings, words, path), words.loop),
         emits=(OutreachSentV1, OutreachSentV2, OutreachSuppressedV1, OutreachFailedV1, AddressLostV1),
@@ -102,9 +108,16 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             Act("/v1/bounces/revive", bounce_orders.revive),
             Act("/v1/blocks/lift", block_orders.lift),
         ),
+        brakes=OwnBrakes(brake_orders.held, brake_orders.hold, brake_orders.release),
         prepare=block_orders.prepares(settings.digest_keys(), partial(plans.prepare, clock=clock)),
-        purges={"stops": PURGE_STOPS, "bounces": PURGE_BOUNCES, "pacing": PURGE_PACING, "reports": PURGE_REPORTS},
-        waits=(*WAITS, "ledger WHERE state = 'sent' AND next_due_at IS NOT NULL"),
+        purges={
+            "stops": PURGE_STOPS,
+            "bounces": PURGE_BOUNCES,
+            "pacing": PURGE_PACING,
+            "reports": PURGE_REPORTS,
+            "counts": PURGE_COUNTS,
+        },
+        waits=(*WAITS, *WAITING),
         gauges=reading.GAUGES,
         busy="SELECT EXISTS (SELECT FROM messenger.ledger WHERE state = 'posting')",
     )
@@ -135,11 +148,12 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     senders: list[Sender] = []
     rules: dict[str, Rules] = {}
     loops: list[Loop] = []
+    limits = Limits(holds=settings.brakes == "hold", rate_floor=settings.send_rate_floor)
     for line in lines:
         way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
         rules[line.name] = Rules(
-            way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace, listed(settings)
+            way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace, listed(settings), limits
         )
         for number in range(1, line.loops(settings) + 1):
             adapter = way.adapter()

@@ -13,7 +13,7 @@ Not the rest of 5.1: it is vague (5.1.0), says the address is good (5.1.5) or bl
 """
 
 FAILABLE = frozenset({"posting", "sent", "in_doubt", "parked"})
-PROVABLE = frozenset({"posting", "due", "in_doubt", "parked"})
+PROVABLE = frozenset({"posting", "due", "held", "in_doubt", "parked"})
 
 
 class Kind(StrEnum):

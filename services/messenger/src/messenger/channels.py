@@ -163,6 +163,15 @@ CATALOGUE = (
 )
 
 
+def permitted(settings: Settings) -> dict[str, Hours]:
+    """Return the permitted hours of every channel there may be; one without hours of its own has those of mail."""
+    mails = hours(settings.mail_opens, settings.mail_closes, settings)
+    return dict.fromkeys(CHANNELS, mails) | {
+        SLACK: hours(settings.slack_opens, settings.slack_closes, settings),
+        SMS: hours(settings.sms_opens, settings.sms_closes, settings),
+    }
+
+
 def hours(opens: str, closes: str, settings: Settings) -> Hours:
     """Read a channel's permitted hours."""
     return Hours(time.fromisoformat(opens), time.fromisoformat(closes), settings.default_zone)

@@ -13,6 +13,7 @@ from whenever import Instant
 from duly_chassis.wallclock import instant_of
 from messenger import domain
 from messenger.block_list import NUMBER_BLOCKED
+from messenger.braking import HELD, PROVIDER, held_reason
 from messenger.channel import Answer, RefusedForGood
 from messenger.domain import ADDRESS_DEAD, NO_ADDRESS, Change, Contact, Hours, Outreach, Stops
 from messenger.unsendable import NOT_SET_UP
@@ -74,6 +75,25 @@ def unanswered(outreach: Outreach, contact: Contact | None, stops: Stops, now: d
     reason = domain.forbidden(outreach, contact, stops, now)
     stays = Change(outreach, "sent", reason or outreach.reason, attempt=outreach.attempt, code=outreach.code)
     return stays if reason else moved(replace(stays, reason=UNANSWERED), now)
+
+
+def held(outreach: Outreach, contact: Contact | None, stops: Stops, hours: Hours, now: datetime) -> Change:
+    """Look again at a message that a brake holds: it stays, unless it was ended, or its policy leaves the channel.
+
+    Only a provider that fails is a reason to leave a channel; a person's word and the rate are about the tenant.
+    """
+    reason = domain.forbidden(outreach, contact, stops, now)
+    if reason is not None:
+        return Change(outreach, "suppressed", reason, attempt=outreach.attempt)
+    stays = Change(outreach, HELD, outreach.reason, outreach.useful_until, outreach.attempt, outreach.code)
+    if outreach.reason != held_reason(PROVIDER) or contact is None:
+        return stays
+    until = due_to_move(outreach, UNDELIVERED, outreach.leg_since or outreach.not_before, contact.zone, hours)
+    if until is None:
+        return stays
+    if until <= now:
+        return moved(replace(stays, reason=UNDELIVERED), now)
+    return replace(stays, next_due_at=min(until, outreach.useful_until))
 
 
 def moved(change: Change, now: datetime) -> Change:

@@ -71,6 +71,12 @@ class Outreach:
     first_posted_at: datetime | None = None  # wall clock
     checks: int = 0  # answers of the provider that left it in doubt
     asks: int = 0  # times the provider could not be asked
+    approved: bool = False  # a person let it go over the usual rate
+
+    @property
+    def key(self) -> tuple[str, UUID]:
+        """What it is known by: its tenant and its id."""
+        return self.tenant_id, self.outreach_id
 
     @property
     def leg_attempt(self) -> int:

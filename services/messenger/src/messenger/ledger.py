@@ -6,12 +6,12 @@ from uuid import UUID
 
 from duly_chassis.addresses import address_digest
 from messenger.channel import Letter
-from messenger.claims import Claims
+from messenger.counted_rows import CountedRows
 from messenger.domain import Change, Outreach
 from messenger.rows import outreach
 
 
-class Ledger(Claims):
+class Ledger(CountedRows):
     """Attempts and outcomes, inside one transaction."""
 
     async def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:

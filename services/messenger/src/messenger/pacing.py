@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from messenger.domain import Change
+from messenger.channel import Answer, RefusedForNow
+from messenger.domain import Change, Outreach
 
 ACCOUNT = ""
 """The scope of all that a tenant sends over a channel."""
@@ -75,6 +76,16 @@ def allot(changes: Sequence[Change], held: Mapping[Key, Held], pace: Pace, now: 
             going.append(change)
             free_at[scope] += pace.interval
     return Allotted(going, waiting, free_at, paced)
+
+
+def blocked_until(told: Sequence[tuple[Outreach, Answer]], now: datetime) -> dict[Key, datetime]:
+    """Return for whom a provider wants us to wait, and until when."""
+    until: dict[Key, datetime] = {}
+    for row, answer in told:
+        if isinstance(answer, RefusedForNow) and answer.after_s:
+            key = row.tenant_id, ACCOUNT if answer.scope == "account" else row.person_id
+            until[key] = max(until.get(key, now), now + timedelta(seconds=answer.after_s))
+    return until
 
 
 def _begins(scope: Key, held: Mapping[Key, Held], now: datetime) -> datetime:

@@ -44,6 +44,24 @@ GAUGES = (
         "SELECT count(*)::float8 AS value FROM (SELECT FROM ledger WHERE state = 'parked' LIMIT 10000) AS parked",
     ),
     Asked(
+        "duly_held_messages",
+        "Messages that a brake holds, by its kind; counted up to 10,000",
+        """
+        SELECT reason, count(*)::float8 AS value
+          FROM (SELECT reason FROM ledger WHERE state = 'held' LIMIT 10000) AS held GROUP BY reason
+        """,
+        ("reason",),
+    ),
+    Asked(
+        "duly_sending_held_seconds",
+        "For how long a brake has held sends, the longest of its kind (business clock)",
+        """
+        SELECT kind AS brake, greatest(max(extract(epoch FROM $1::timestamptz - held_at)), 0)::float8 AS value
+          FROM sending_brakes WHERE released_at IS NULL AND holds GROUP BY kind
+        """,
+        ("brake",),
+    ),
+    Asked(
         "duly_untestable_blocks_records",
         "Blocked numbers whose key is not set here any more, so that they forbid nothing",
         """
@@ -135,6 +153,17 @@ async def counts(connection: Connection, tenant_id: str) -> list[asyncpg.Record]
          WHERE tenant_id = $1
          GROUP BY message, step, channel, state, reason
          ORDER BY message, step, channel, state, reason
+        """,
+        tenant_id,
+    )
+
+
+async def brakes(connection: Connection, tenant_id: str) -> list[asyncpg.Record]:
+    """Return this tenant's brakes, those that only report too; for a reader, to whom everybody's is no tenant's."""
+    return await connection.fetch(
+        """
+        SELECT tenant_id, kind, channel, reason, held_at, holds, number FROM sending_brakes
+         WHERE tenant_id = $1 AND released_at IS NULL ORDER BY id
         """,
         tenant_id,
     )

@@ -44,6 +44,7 @@ def outreach(row: asyncpg.Record) -> Outreach:
         first_posted_at=row["first_posted_at"],
         checks=row["checks"],
         asks=row["asks"],
+        approved=row["approved"],
     )
 
 

@@ -17,13 +17,14 @@ from duly_chassis import crash, outbox, retry
 from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
-from messenger import blocking, choosing, domain, gate, outcomes, tracing
+from messenger import blocking, choosing, domain, gate, holding, outcomes, tracing
 from messenger.block_list import BlockList
-from messenger.channel import Answer, Channel, Letter, RefusedForNow, Withheld
+from messenger.braking import Brake
+from messenger.channel import Answer, Channel, Letter, Withheld
 from messenger.claims import Claimed
 from messenger.domain import MAIL, Change, Contact, Hours, Outreach
 from messenger.paced import Paced
-from messenger.pacing import ACCOUNT, Pace
+from messenger.pacing import Pace, blocked_until
 from messenger.unsendable import Unsendable
 from messenger.writer import Writer, unsendable
 
@@ -44,6 +45,7 @@ class Rules:
     doubt_wait: timedelta  # business clock
     pace: Pace | None = None  # None: as fast as we can
     listed: BlockList = field(default_factory=BlockList)
+    limits: holding.Limits = holding.USUAL  # of the brakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Sender:
         self._name = name
         self.token = uuid4()
         self._withheld_times = 0
+        self._brakes: list[Brake] = []
 
     async def step(self) -> bool:
         """Send one batch of what is due; True when there may be more."""
@@ -122,23 +125,28 @@ class Sender:
         """Decide over what is due, and write down the attempts before they are made."""
         async with self._context.database.transaction() as connection:
             tx = Paced(connection)
-            claimed = await tx.claim(self._name, now, self._rules.batch_max)
-            if not claimed:
+            brakes = self._brakes = await holding.standing(tx, self._name, now)
+            due = await tx.claim(self._name, now, self._rules.batch_max)
+            if not due:
                 return 0, []
+            claimed = await holding.passing(tx, self._name, due, brakes, now) if brakes else due
             blocked = await blocking.asked(connection, self._rules.listed, self._name, claimed)
             decided = [blocking.instead(self._decided(*one, now), blocked, now) for one in claimed]
             others = [change for change in decided if change.state != "posting"]
             going = await self._going([change for change in decided if change.state == "posting"], tx, now)
             posting = await self._written(claimed, going, others, now)
+            over = await holding.over_rate(tx, [one.change.outreach for one in posting], self._rules.limits, now)
+            posting = [one for one in posting if one.change.outreach.key not in over]
             if posting:
                 posts = [(one.change, one.letter) for one in posting]
                 await tx.post(posts, now, self.token, self._rules.lease)
+            await holding.hold_over(tx, self._name, {tenant for tenant, _ in over}, now)
             if others:
                 outcomes.emit(await tx.change(others, now), now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
         self._context.committed()
         self._count(others)
-        return len(claimed), posting
+        return len(due), posting
 
     def _decided(self, row: Outreach, contact: Contact | None, stops: domain.Stops, now: datetime) -> Change:
         """Decide over one row; our own mistake about one message must not hold up the others."""
@@ -203,7 +211,8 @@ class Sender:
             choosing.settled(tracing.attempted(one.change), answer, rules.doubt_wait, one.zone, rules.hours, now)
             for one, answer in zip(posted, answers, strict=True)
         ]
-        blocked = self._blocked(posted, answers, now)
+        told = [(one.change.outreach, answer) for one, answer in zip(posted, answers, strict=True)]
+        blocked = {} if rules.pace is None else blocked_until(told, now)
         stopped = blocking.refused(rules.listed, [(one.change.outreach, one.letter) for one in posted], answers, now)
 
         async def write() -> None:
@@ -213,6 +222,7 @@ class Sender:
                 effective[:] = await tx.change(changes, now, self.token)
                 if blocked:
                     await tx.block(self._name, blocked)
+                await holding.judged(tx, self._name, told, self._brakes, rules.limits, now)
                 outcomes.emit(effective, now, tx)
                 await outbox.put(connection, self._context.source, tx.outgoing)
                 crash.at("settle-before-commit")
@@ -227,18 +237,6 @@ class Sender:
         )
         self._context.committed()
         self._count(effective)
-
-    def _blocked(
-        self, posted: Sequence[Posted], answers: Sequence[Answer], now: datetime
-    ) -> dict[tuple[str, str], datetime]:
-        """Return for whom the provider wants us to wait, and until when."""
-        until: dict[tuple[str, str], datetime] = {}
-        for one, answer in zip(posted, answers, strict=True):
-            if isinstance(answer, RefusedForNow) and answer.after_s and self._rules.pace is not None:
-                row = one.change.outreach
-                key = row.tenant_id, ACCOUNT if answer.scope == "account" else row.person_id
-                until[key] = max(until.get(key, now), now + timedelta(seconds=answer.after_s))
-        return until
 
     def _failed(self, error: BaseException, attempt: int) -> None:
         self._context.beat()  # these answers are all we know: nobody may take the waiting for death

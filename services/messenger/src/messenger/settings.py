@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -89,6 +90,15 @@ class Settings(SlackOptions, SmsSettings, TeamsOptions):
     pacing: Literal["wait", "report"] = "wait"
     """Keep to the providers' pace; a rehearsal, whose clock jumps, only reports what would have waited."""
 
+    brakes: Literal["hold", "report"] = "hold"
+    """Whether the brakes that trip by a rule hold messages; a rehearsal only reports what they would have held."""
+
+    send_rate_floor: int = Field(default=50, ge=1)
+    """Messages a tenant may send in an hour whatever is usual; above it, three times the median of four weeks."""
+
+    release_rate: float = Field(default=20, ge=0.1, le=1000)
+    """Messages a second that a released brake lets go (business clock), so that nothing leaves in a burst."""
+
     default_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     """The IANA zone of people whose own is not known."""
 
@@ -146,6 +156,9 @@ class Settings(SlackOptions, SmsSettings, TeamsOptions):
     keep_pacing_days: int = Field(default=30, ge=2)
     """How long a recipient's pace is kept after its last message (machine clock)."""
 
+    keep_counts_days: int = Field(default=60, ge=30)
+    """How long it is known how much was sent in each hour (machine clock); the send-rate brake looks back 28 days."""
+
     keep_bounces_days: int = Field(default=90, ge=30)
     """How long it is known which bounces were taken (machine clock); what they changed stays."""
 
@@ -167,6 +180,10 @@ class Settings(SlackOptions, SmsSettings, TeamsOptions):
         if not 1 <= len(signing) <= BOUNCE_KEYS_MAX or any(len(key) < BOUNCE_KEY_CHARACTERS_MIN for key in signing):
             raise ValueError("bounce_domain is set: bounce_keys must be one or two keys of at least 32 characters")
         return self
+
+    def release_interval(self) -> timedelta:
+        """Return the time between two messages that a released brake lets go."""
+        return timedelta(seconds=1 / self.release_rate)
 
     def signing_keys(self) -> list[str]:
         """Return the keys of return addresses; the first one signs."""

@@ -24,7 +24,7 @@ PURGE_STOPS = """
         SELECT s.ctid FROM stops AS s
          WHERE s.recorded_at < $1
            AND NOT EXISTS (SELECT FROM ledger AS l WHERE l.tenant_id = s.tenant_id AND l.about = s.about
-                                                     AND (l.state IN ('due', 'posting', 'in_doubt', 'parked')
+                                                     AND (l.state IN ('due', 'held', 'posting', 'in_doubt', 'parked')
                                                           OR l.next_due_at IS NOT NULL))
          LIMIT $2))
 """
@@ -40,6 +40,8 @@ PURGE_REPORTS = """
     DELETE FROM reports WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM reports WHERE recorded_at < $1 LIMIT $2))
 """
+
+
 PURGE_PACING = """
     DELETE FROM pacing WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM pacing WHERE recorded_at < $1 LIMIT $2))
@@ -87,15 +89,16 @@ class Store(PlanRows, Reported):
         """Look at these people's waiting messages now: what they waited for may have come.
 
         Whatever they wait for: the row that a sender is just putting to sleep has no telling reason yet, so this
-        waits for its lock and finds it. The pause after a refusal is not cut short.
+        waits for its lock and finds it. The pause after a refusal is not cut short. What a brake holds is tested.
         """
         await self._connection.execute(
             """
             UPDATE ledger AS l
-               SET next_due_at = CASE WHEN l.attempt = 0 OR l.reason IN ('no_address', 'address_dead')
+               SET next_due_at = CASE WHEN l.attempt = 0 OR l.state = 'held'
+                                        OR l.reason IN ('no_address', 'address_dead')
                                       THEN least(l.next_due_at, $3) ELSE l.next_due_at END
               FROM unnest($1::text[], $2::text[]) AS t (tenant_id, person_id)
-             WHERE l.tenant_id = t.tenant_id AND l.person_id = t.person_id AND l.state = 'due'
+             WHERE l.tenant_id = t.tenant_id AND l.person_id = t.person_id AND l.state IN ('due', 'held')
             """,
             [tenant for tenant, _ in keys],
             [person for _, person in keys],
@@ -109,7 +112,7 @@ class Store(PlanRows, Reported):
             UPDATE ledger AS l
                SET next_due_at = least(l.next_due_at, $3)
               FROM unnest($1::text[], $2::text[]) AS t (tenant_id, about)
-             WHERE l.tenant_id = t.tenant_id AND l.about = t.about AND l.state = 'due'
+             WHERE l.tenant_id = t.tenant_id AND l.about = t.about AND l.state IN ('due', 'held')
             """,
             [tenant for tenant, _ in keys],
             [about for _, about in keys],
@@ -121,7 +124,8 @@ class Store(PlanRows, Reported):
         await self._connection.execute(
             """
             UPDATE ledger AS l
-               SET next_due_at = CASE WHEN l.state = 'due' THEN least(l.next_due_at, $3) ELSE l.next_due_at END
+               SET next_due_at = CASE WHEN l.state IN ('due', 'held')
+                                      THEN least(l.next_due_at, $3) ELSE l.next_due_at END
               FROM unnest($1::text[], $2::uuid[]) AS t (tenant_id, outreach_id)
              WHERE l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id
             """,
