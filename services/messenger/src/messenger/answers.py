@@ -109,7 +109,7 @@ async def summary(connection: Connection, query: Mapping[str, str]) -> dict[str,
     return {
         "messages": [dict(row) for row in rows],
         "paced": {row["channel"]: row["number"] for row in paced},
-        "brakes": [_brake(row) for row in await reading.brakes(connection, tenant)],
+        "brakes": [_brake(dict(row)) for row in await reading.brakes(connection, tenant)],
     }
 
 
