@@ -5,20 +5,23 @@ import json
 import sys
 from dataclasses import replace
 
-from benchmarks import due, latency, mails, memory, place, replay, report, roster, scale, state
+from benchmarks import channels, due, latency, mails, memory, pacing, place, replay, report, roster, scale, state
 from benchmarks.arms import ArmFailed
 from benchmarks.figures import FULL, QUICK, Figure, Size
 from duly_local.errors import LocalError
 
 # In this order: what waits for reminders comes before what fills its topic with a load for others.
 ON_THE_STACK = {
-    "latency": latency,
-    "mails": mails,
-    "memory": memory,
-    "state": state,
-    "scale": scale,
-    "roster": roster,
-    "due": due,
+    "latency": latency.measure,
+    "mails": mails.measure,
+    "slack": channels.slack,
+    "sms": channels.sms,
+    "pacing": pacing.measure,
+    "memory": memory.measure,
+    "state": state.measure,
+    "scale": scale.measure,
+    "roster": roster.measure,
+    "due": due.measure,
 }
 NAMES = (*ON_THE_STACK, "replay")
 
@@ -53,7 +56,7 @@ def measure(wanted: tuple[str, ...], size: Size) -> list[Figure]:
         tell("Starting Kafka and PostgreSQL.")
         with place.running() as here:
             for part in on_the_stack:
-                figures += part.measure(here, size, tell)
+                figures += part(here, size, tell)
     if "replay" in wanted:
         figures += replay.measure(size, tell)
     return figures

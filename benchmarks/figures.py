@@ -13,6 +13,9 @@ class Size:
     events: int
     naive_events: int
     mails: int
+    messages: int
+    waiting: int
+    waves: int
     people: int
     learners: int
     roster: int
@@ -28,6 +31,9 @@ FULL = Size(
     events=30_000,
     naive_events=300,
     mails=5_000,
+    messages=2_000,
+    waiting=10_000,
+    waves=5,
     people=5_000,
     learners=400,
     roster=100_000,
@@ -42,6 +48,9 @@ QUICK = Size(
     events=10_000,
     naive_events=100,
     mails=1_000,
+    messages=400,
+    waiting=1_000,
+    waves=2,
     people=1_000,
     learners=60,
     roster=10_000,

@@ -38,6 +38,6 @@ async def reached(host: Host, facts: int, outputs: int) -> None:
     await until(lambda: handled(host) >= facts and published(host) >= outputs)
 
 
-def sent(host: Host) -> int:
-    """Count the mails whose acceptance is written down."""
-    return value(host.metrics.sends, "messenger", "mail", "sent", "accepted")
+def sent(host: Host, channel: str = "mail") -> int:
+    """Count the messages whose acceptance is written down."""
+    return value(host.metrics.sends, "messenger", channel, "sent", "accepted")

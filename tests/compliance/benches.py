@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from tests.compliance import mail_bench, slack_bench, sms_bench
+from tests.compliance import mail_bench, slack_bench, sms_bench, teams_bench
 from tests.compliance.bench import Adapter
 
 ADAPTERS: Mapping[str, Adapter] = {
     "mail": Adapter(mail_bench.mail_bench, mail_bench.CANNOT, reads_back=False),
     "slack": Adapter(slack_bench.slack_bench),
     "sms": Adapter(sms_bench.sms_bench),
+    "teams": Adapter(teams_bench.teams_bench, teams_bench.CANNOT, reads_back=False),
 }

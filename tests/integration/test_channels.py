@@ -16,7 +16,7 @@ from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachRequestedV2
 from duly_contracts.people import PersonalData
 from duly_local.stack import Endpoints
-from messenger import answers, orders
+from messenger import answers, asking, orders
 from messenger.channel import (
     Accepted,
     InDoubt,
@@ -28,12 +28,16 @@ from messenger.channel import (
 )
 from messenger.leases import Leases
 from messenger.plans import ChannelPolicy, ChannelPolicyChanged
+from messenger.sender import Sender
+from messenger.slack_writer import SlackWriter
 from messenger.store import Store
+from messenger.teams_letters import TeamsLetters
 from tests.integration.test_ledger import order
 from tests.support import post
 from tests.support.bench import Bench, bench
 from tests.support.post import Post, Provider, asker, noting, sender
 from tests.support.records import DUE, MOMENT, Tape, completed, person, requested
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.connected
 
@@ -168,6 +172,55 @@ async def test_message_without_another_channel_waits_until_its_own_is_set_up(
             assert await channelled.column(due) == [DUE]
             await Store(connection).wake_waiting(["mail", "sms"], "channel_not_set_up", MOMENT)
         assert await channelled.column(due) == [MOMENT]
+
+
+async def test_mandatory_message_never_goes_over_a_best_effort_channel(
+    settings: messenger.settings.Settings, tmp_path: Path
+) -> None:
+    """RELIABILITY 6: never for compliance notices; one that is not mandatory goes, and needs no address."""
+    by_teams = settings.model_copy(update={"channel_policy_file": policy(tmp_path, "[teams, mail]")})
+    async with bench(messenger.app.build(by_teams, DrivenClock(MOMENT)), by_teams, MOMENT) as channelled:
+        tape = await ask(channelled, ada(mail=None), mandatory=False)
+        asked = requested(UUID(int=2), "a2")
+        await channelled.apply(tape.record(asked, "r2"))
+        assert asked.mandatory
+        assert await channelled.column(STATE) == ["teams due requested", "mail due requested"]
+        box = Post(Accepted("run-1"))
+        await noting(channelled.context(), box, "teams").step()
+
+        assert [letter.outreach_id for letter in box.letters] == [OUTREACH]
+        assert await channelled.column(STATE) == ["teams sent accepted", "mail due requested"]
+        assert await channelled.outgoing() == ["duly.outreach.sent.v2"]
+        assert b'"channel":"teams"' in (await channelled.column("SELECT value FROM outbox"))[0]
+
+
+async def test_message_in_doubt_on_a_channel_that_cannot_be_asked_is_parked_and_never_moves_on(
+    settings: messenger.settings.Settings, tmp_path: Path
+) -> None:
+    """RELIABILITY 6.7: as mail is."""
+    by_teams = settings.model_copy(update={"channel_policy_file": policy(tmp_path, "[teams, mail]")})
+    async with bench(messenger.app.build(by_teams, DrivenClock(MOMENT)), by_teams, MOMENT) as channelled:
+        await ask(channelled, mandatory=False)
+        await doubt(channelled, "teams")
+        await channelled.timer()()
+
+        assert await channelled.column(STATE) == ["teams parked timeout"]
+        assert await channelled.outgoing() == ["duly.outreach.failed.v1"]
+
+
+async def test_message_of_a_tenant_without_a_webhook_moves_on_and_no_address_is_blamed(
+    settings: messenger.settings.Settings, tmp_path: Path
+) -> None:
+    by_teams = settings.model_copy(update={"channel_policy_file": policy(tmp_path, "[teams, mail]")})
+    async with bench(messenger.app.build(by_teams, DrivenClock(MOMENT)), by_teams, MOMENT) as channelled:
+        await ask(channelled, mandatory=False)
+        box = Post()
+        letters = TeamsLetters("UTC", SlackWriter(), {"globex"})
+        await Sender(channelled.context(), box, letters, post.rules(), "teams").step()
+
+        assert box.letters == []
+        assert await channelled.column(STATE) == ["mail due channel_not_set_up"]
+        assert await channelled.outgoing() == []
 
 
 async def test_unanswered_message_goes_on_to_the_next_channel_after_its_minutes(channelled: Bench) -> None:
@@ -370,6 +423,27 @@ async def test_crash_while_asking_changes_nothing_and_the_next_replica_asks(chan
 
     await channelled.outside.execute("UPDATE ledger SET lease_until = clock_timestamp() - interval '1 ms'")
     await asker(channelled.context(), Provider(Accepted("x")), "slack").step()
+    assert await channelled.column(STATE) == ["slack sent read_back"]
+
+
+async def test_lease_is_held_for_as_long_as_the_provider_is_waited_for(
+    channelled: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RELIABILITY 6.7: the lease is short, and renewed while its owner lives."""
+    monkeypatch.setattr(asking, "RENEW_EVERY_S", 0.02)
+    await ask(channelled)
+    await doubt(channelled)
+    slow = Provider(Accepted("x"), open=asyncio.Event())
+    step = asyncio.create_task(asker(channelled.context(), slow, "slack").step())
+    await slow.reached.wait()
+    [leased] = await channelled.column("SELECT lease_until FROM ledger")
+
+    async def renewed() -> bool:
+        return bool(await channelled.column("SELECT 1 FROM ledger WHERE lease_until > $1", leased))
+
+    await until(renewed)
+    slow.open.set()
+    await step
     assert await channelled.column(STATE) == ["slack sent read_back"]
 
 

@@ -14,6 +14,7 @@ import structlog
 MAIL = re.compile(r"[^\s<>\"'@]+@[^\s<>\"'@]+\.[A-Za-z]{2,}")
 PHONE = re.compile(r"\+\d{7,15}\b")
 PASSWORD_IN_URL = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
+SIGNATURE_IN_URL = re.compile(r"(?<=[?&]sig=)[^&\s\"']+")
 SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|api_key", re.IGNORECASE)
 GONE = "[redacted]"
 QUIET = (
@@ -23,9 +24,9 @@ QUIET = (
 
 
 def redacted(value: object) -> object:
-    """Return the value without addresses, phone numbers and passwords."""
+    """Return the value without addresses, phone numbers, passwords and the signatures of webhooks."""
     if isinstance(value, str):
-        return PHONE.sub(GONE, MAIL.sub(GONE, PASSWORD_IN_URL.sub(GONE, value)))
+        return PHONE.sub(GONE, MAIL.sub(GONE, SIGNATURE_IN_URL.sub(GONE, PASSWORD_IN_URL.sub(GONE, value))))
     if isinstance(value, dict):
         return {key: GONE if SECRET_NAMES.search(str(key)) else redacted(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

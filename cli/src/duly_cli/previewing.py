@@ -25,7 +25,9 @@ def preview(
     state: UpState,
     person: Annotated[str | None, typer.Option("--person", help="The person's id in the source system.")] = None,
     locale: Annotated[str | None, typer.Option("--locale", help="Another locale than theirs, as de-AT.")] = None,
-    channel: Annotated[str | None, typer.Option("--channel", help="mail, slack or sms; mail by default.")] = None,
+    channel: Annotated[
+        str | None, typer.Option("--channel", help="mail, slack, sms or teams; mail by default.")
+    ] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", envvar="DULY_TENANT", help="Whose message.")] = None,
     value: Annotated[
         list[str] | None, typer.Option("--value", help="NAME=TEXT instead of the message's sample; may be repeated.")
@@ -107,6 +109,8 @@ def written(answer: Mapping[str, Any], folder: Path, locale: str) -> Sequence[Pa
         contents = {f"{answer['channel']}.txt": answer["text"]}
         if "blocks" in answer:  # what Slack's Block Kit Builder shows
             contents["slack.json"] = json.dumps({"blocks": answer["blocks"]}, ensure_ascii=False, indent=2) + "\n"
+        if "card" in answer:  # what the Adaptive Cards Designer shows
+            contents["teams.json"] = json.dumps(answer["card"], ensure_ascii=False, indent=2) + "\n"
     paths = []
     for ending, content in contents.items():
         path = folder / f"{name}.{ending}"

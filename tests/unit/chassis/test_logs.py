@@ -43,6 +43,7 @@ def rewired() -> None:
         MAIL,
         f"to {MAIL}, {PHONE}",
         f"postgresql://duly:{PASSWORD}@db:5432/duly",
+        f"https://flows.example/invoke?sp=run&sig={PASSWORD}",
         [MAIL, {"deep": [PHONE]}],
         {MAIL: MAIL},
     ],

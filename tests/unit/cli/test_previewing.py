@@ -141,6 +141,15 @@ def test_preview_asks_the_running_messenger_for_the_channel(asked: list[Any], tm
     assert asked[0][2]["channel"] == "sms"
 
 
+def test_sample_for_teams_is_shown_as_text_and_written_with_its_card(tmp_path: Path) -> None:
+    shown = duly(*SAMPLE, "--channel", "teams", "--locale", "de", "--out", tmp_path)
+    card = json.loads((tmp_path / "deadline-reminder-de.teams.json").read_text("utf-8"))
+
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("Ihre Schulung ist bald fällig\nGuten Tag Alex Example,\n")
+    assert (card["type"], card["body"][0]["inlines"][0]["text"]) == ("AdaptiveCard", "Ihre Schulung ist bald fällig")
+
+
 def test_sample_for_slack_is_shown_as_text_and_written_with_its_blocks(tmp_path: Path) -> None:
     shown = duly(*SAMPLE, "--channel", "slack", "--locale", "de", "--out", tmp_path)
     built = json.loads((tmp_path / "deadline-reminder-de.slack.json").read_text("utf-8"))

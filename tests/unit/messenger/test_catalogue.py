@@ -69,6 +69,15 @@ def test_channel_that_is_not_set_up_does_not_exist_and_takes_nothing() -> None:
     assert channels.missing(["mail"]) == ["slack", "sms", "teams"]
 
 
+def test_webhook_for_teams_makes_a_channel_that_cannot_be_asked() -> None:
+    """What is in doubt there is parked, as mail is."""
+    settings = {"teams_webhooks": "acme=http://127.0.0.1:9/flow"}
+
+    assert [loop.name for loop in built(**settings).loops] == ["send-mail-1", "send-teams-1", "leases", "renderer"]
+    assert "teams" in channels.unasked(Settings.sample(**settings))
+    assert "teams" not in channels.missing(["mail", "teams"])
+
+
 def test_line_that_says_something_else_of_its_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise what is in doubt would be parked and asked for at once, or neither."""
     monkeypatch.setattr(channels, "CATALOGUE", (*channels.CATALOGUE, replace(CHAT, can_be_asked=False)))

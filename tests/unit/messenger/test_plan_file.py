@@ -66,6 +66,29 @@ def test_way_of_a_message_is_its_own_or_the_default(tmp_path: Path) -> None:
     )
 
 
+SMS = Leg("sms", 30, ("undelivered",))
+TEAMS = Leg("teams", 10, ("undelivered", "unanswered"))
+PROVABLE = {
+    "no best effort": ((Leg("slack"), SMS, Leg("mail")), (Leg("slack"), SMS, Leg("mail"))),
+    "first": ((Leg("teams"), SMS, Leg("mail")), (Leg("sms"), Leg("mail"))),
+    "between": ((Leg("slack"), TEAMS, Leg("mail")), (Leg("slack"), Leg("mail", 10, ("undelivered", "unanswered")))),
+    "between, with a wait after it": ((Leg("slack"), TEAMS, SMS), (Leg("slack"), Leg("sms", 10, TEAMS.when))),
+    "last": ((Leg("slack"), SMS, Leg("teams")), (Leg("slack"), SMS)),
+    "alone": ((Leg("teams"),), (Leg("mail"),)),
+}
+
+
+@pytest.mark.parametrize(("legs", "left"), PROVABLE.values(), ids=PROVABLE)
+def test_mandatory_message_goes_over_no_best_effort_channel_and_comes_neither_sooner_nor_later(
+    legs: tuple[Leg, ...], left: tuple[Leg, ...]
+) -> None:
+    """RELIABILITY 6, apprise channels: never for compliance notices."""
+    policy = ChannelPolicy("1", legs)
+
+    assert policy.way("deadline-reminder") == policy.way("deadline-reminder", mandatory=True) == left
+    assert policy.way("deadline-reminder", mandatory=False) == legs
+
+
 def test_policy_is_the_same_after_it_was_a_row(tmp_path: Path) -> None:
     policy = load(write(tmp_path, WAY))
 
@@ -83,6 +106,7 @@ def test_policy_is_the_same_after_it_was_a_row(tmp_path: Path) -> None:
         ("[mail, {channel: sms, after_min: 0}]", "3: default: after_min: 0 is not from 1 to 10080"),
         ("[mail, {channel: sms, after_min: soon}]", "3: default: after_min: 'soon' is not a whole number"),
         ("[mail, {channel: sms, whenn: [unanswered]}]", "3: unknown key 'whenn', did you mean 'when'?"),
+        ("[teams]", "3: default: teams takes no mandatory message: add a channel that does"),
         ("[mail, 7]", "3: default: 7 is not a channel, as mail, nor a step, as {channel: sms, after_min: 30}"),
     ],
 )

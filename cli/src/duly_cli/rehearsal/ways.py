@@ -49,6 +49,7 @@ class Way:
             "twilio_auth_token": None,
             "twilio_messaging_service_sid": None,
             "sms_from": None,
+            "teams_webhooks": {},
             "channel_policy_file": None,
             "brakes": "report",  # a whole year in a minute is no rate, and a fault is what a rehearsal is for
             "pacing": "report",  # its clock jumps: what would have waited is counted

@@ -30,7 +30,6 @@ from messenger import (
     bounce_orders,
     brake_orders,
     channels,
-    choosing,
     doctor,
     handlers,
     orders,
@@ -52,6 +51,7 @@ from messenger.return_path import ReturnPath
 from messenger.sender import Rules, Sender
 from messenger.settings import Settings
 from messenger.store import PURGE_BOUNCES, PURGE_PACING, PURGE_REPORTS, PURGE_STOPS, Store
+from messenger.unsendable import NOT_SET_UP
 from messenger.wording import Words
 from messenger.writer import Writer
 
@@ -69,7 +69,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
     words, path = Words(settings), return_path(settings)
     here = [line.name for line in channels.set_up(settings)]
     policy = plan_file.load(settings.channel_policy_file) if settings.channel_policy_file else ChannelPolicy()
-    plans = Plans(policy, here, choosing.NOT_SET_UP)
+    plans = Plans(policy, here, NOT_SET_UP)
     return Service(
         name="messenger",
         work=Store,

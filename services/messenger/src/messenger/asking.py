@@ -21,9 +21,12 @@ from messenger.ledger import Ledger
 
 BATCH_MAX = 32
 ASKING_S_MAX = 45.0
-"""How long a provider is waited for (machine clock), less than a heartbeat; then it could not be asked."""
+"""How long a provider is waited for (machine clock); then it could not be asked."""
 
-LEASE = timedelta(seconds=2 * ASKING_S_MAX)
+LEASE = timedelta(seconds=12)
+RENEW_EVERY_S = 4.0
+"""The lease is short, so that after a crash somebody else asks soon, and renewed while its owner lives."""
+
 LOG = log("asking")
 
 
@@ -50,8 +53,20 @@ class Asker:
             rows = await Ledger(connection).claim_to_ask(self._asking.channel, now, BATCH_MAX, token, LEASE)
         if not rows:
             return False
-        await self._settle(rows, await self._found(rows), token)
+        await self._settle(rows, await self._asked(rows, token), token)
         return len(rows) == BATCH_MAX
+
+    async def _asked(self, rows: Sequence[Outreach], token: UUID) -> list[Found]:
+        """Ask, and hold the lease meanwhile."""
+        asked = asyncio.create_task(self._found(rows))
+        try:
+            while not (await asyncio.wait([asked], timeout=RENEW_EVERY_S))[0]:
+                self._context.beat()
+                async with self._context.database.transaction() as connection:
+                    await Ledger(connection).renew_asked(rows, token, LEASE)
+        finally:
+            asked.cancel()
+        return await asked
 
     async def _found(self, rows: Sequence[Outreach]) -> list[Found]:
         """Ask; whatever goes wrong, nothing was learnt."""

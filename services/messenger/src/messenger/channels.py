@@ -10,7 +10,7 @@ from typing import Protocol
 
 from duly_chassis.clock import SystemClock
 from messenger.channel import Channel, ReadBack
-from messenger.domain import CHANNELS, MAIL, SLACK, SMS, Hours
+from messenger.domain import CHANNELS, MAIL, SLACK, SMS, TEAMS, Hours
 from messenger.mailer import Mailer
 from messenger.pacing import Pace
 from messenger.return_path import ReturningMailer, ReturnPath
@@ -20,6 +20,8 @@ from messenger.slack_letters import SlackLetters
 from messenger.sms_letters import SmsLetters
 from messenger.smtp import SmtpChannel
 from messenger.smtp_settings import parse_smtp_url
+from messenger.teams import TeamsChannel
+from messenger.teams_letters import TeamsLetters
 from messenger.twilio_sms import TwilioSms
 from messenger.wording import Words
 from messenger.writer import Writer
@@ -31,6 +33,9 @@ keeps its share, so that a slow provider takes nothing from the others."""
 
 SLACK_INTERVAL_S = 1.0
 """Slack takes about one message a second for each place."""
+
+TEAMS_BURST = 3
+"""So many more messages may go together with a first one: Teams takes four a second, and far fewer an hour."""
 
 
 class Adapter(Channel, Protocol):
@@ -134,10 +139,27 @@ def sms(given: Given) -> Way:
     )
 
 
+def teams(given: Given) -> Way:
+    """Microsoft Teams by webhook, best effort: what stays in doubt is parked, for nobody can be asked."""
+    settings = given.settings
+    found = settings.teams(loopback_only=settings.loopback_only)
+    if found is None:
+        raise ValueError("teams is not set up")
+    interval_s = 60 / settings.teams_per_minute
+    return Way(
+        adapter=lambda: TeamsChannel(found),
+        writer=TeamsLetters(settings.default_zone, given.words.chats, found.webhooks),
+        hours=hours(settings.teams_opens, settings.teams_closes, settings),
+        doubt_wait=timedelta(minutes=settings.in_doubt_wait_min),
+        pace=Pace(interval_s, by_person=False, burst_s=TEAMS_BURST * interval_s, waits=settings.pacing == "wait"),
+    )
+
+
 CATALOGUE = (
     Line(MAIL, lambda _settings: True, lambda settings: settings.senders, mail),
     Line(SLACK, lambda settings: settings.slack_token is not None, lambda _settings: 1, slack, can_be_asked=True),
     Line(SMS, lambda settings: settings.twilio_account_sid is not None, lambda _settings: 1, sms, can_be_asked=True),
+    Line(TEAMS, lambda settings: bool(settings.teams_webhooks), lambda _settings: 1, teams),
 )
 
 

@@ -16,11 +16,11 @@ from messenger.block_list import NUMBER_BLOCKED
 from messenger.braking import HELD, PROVIDER, held_reason
 from messenger.channel import Answer, RefusedForGood
 from messenger.domain import ADDRESS_DEAD, NO_ADDRESS, Change, Contact, Hours, Outreach, Stops
+from messenger.unsendable import NOT_SET_UP
 
 UNDELIVERED, UNANSWERED = "undelivered", "unanswered"
 """Why a policy may turn to the next channel after a while: not accepted yet; accepted, and nothing ended it."""
 
-NOT_SET_UP = "channel_not_set_up"
 ADDRESS_REFUSED = "address_refused"
 NO_FINDINGS = frozenset({NOT_SET_UP, UNDELIVERED, UNANSWERED, NUMBER_BLOCKED})
 """Reasons to turn away that say nothing about the people's data."""
@@ -66,8 +66,8 @@ def settled(
 
 
 def unwritable(change: Change, now: datetime) -> Change:
-    """Move on what could not be written because of its address; all else stays what it is."""
-    return moved(change, now) if change.reason in LOST else change
+    """Move on what could not be written because of its address, or of its tenant; all else stays what it is."""
+    return moved(change, now) if change.reason in LOST or change.reason == NOT_SET_UP else change
 
 
 def unanswered(outreach: Outreach, contact: Contact | None, stops: Stops, now: datetime) -> Change:

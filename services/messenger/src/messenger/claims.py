@@ -136,6 +136,22 @@ class Claims(Work):
         )
         return [outreach(row) for row in rows]
 
+    async def renew_asked(self, rows: Sequence[Outreach], asking: UUID, lease: timedelta) -> None:
+        """Show that whoever asks for these messages lives (machine clock)."""
+        await self._connection.execute(
+            """
+            UPDATE ledger AS l
+               SET lease_until = clock_timestamp() + $4
+              FROM unnest($1::text[], $2::uuid[]) AS t (tenant_id, outreach_id)
+             WHERE l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id
+               AND l.asking = $3 AND l.state = 'in_doubt'
+            """,
+            [row.tenant_id for row in rows],
+            [row.outreach_id for row in rows],
+            asking,
+            lease,
+        )
+
     async def claim_lapsed(self, limit: int) -> list[Outreach]:
         """Claim messages on their way whose sender shows no sign of life any more (machine clock)."""
         rows = await self._connection.fetch(

@@ -20,6 +20,12 @@ UNKNOWN, NO_ADDRESS, ADDRESS_DEAD = "recipient_unknown", "no_address", "address_
 MAIL, SLACK, SMS, TEAMS = CHANNELS = ("mail", "slack", "sms", "teams")
 """Every channel there may be, also those that this process is not set up for."""
 
+BEST_EFFORT = frozenset({TEAMS})
+"""Channels without receipts, which no mandatory message takes: that it arrived could never be shown."""
+
+TEAM = "team"
+"""Stands for the address on a channel that goes to a team's place and to no person."""
+
 Stops = Mapping[str, datetime]
 """What ended something: fact type, and the latest business moment of such a fact."""
 
@@ -157,7 +163,9 @@ def out_of_reach(contact: Contact | None, channel: str) -> str | None:
 
 
 def address(contact: Contact, channel: str) -> str | None:
-    """Return what a channel finds this person by: a mobile number for texts, for all else the mail address."""
+    """Return what a channel finds this person by: a mobile number for texts, nothing of theirs for a team's place."""
+    if channel == TEAMS:
+        return TEAM
     return contact.mobile if channel == SMS else contact.mail
 
 

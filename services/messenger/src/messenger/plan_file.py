@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from duly_chassis.policy_file import PolicyError, Source, did_you_mean, shown
-from messenger.domain import CHANNELS, Leg
+from messenger.domain import BEST_EFFORT, CHANNELS, Leg
 from messenger.plans import ChannelPolicy
 
 AFTER_MIN_MAX = 7 * 24 * 60
@@ -53,13 +53,17 @@ def spelt_out(value: object) -> object:
 
 
 def each_once(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Refuse no step, and a channel that stands there twice: nobody is told the same on one channel again."""
+    """Refuse no step, a channel that stands there twice, and a way that no mandatory message could take."""
     if not steps:
         raise PydanticCustomError("length", "give 1 to {most} channels", {"most": len(CHANNELS)})
     named = [step.channel for step in steps]
     for name in named:
         if named.count(name) > 1:
             raise PydanticCustomError("doubled", "{name} stands there twice", {"name": name})
+    if BEST_EFFORT.issuperset(named):
+        raise PydanticCustomError(
+            "unsure", "{name} takes no mandatory message: add a channel that does", {"name": named[0]}
+        )
     if steps[0].after_min is not None:
         raise PydanticCustomError("first", "the first channel waits for none before it: no after_min")
     return steps

@@ -1,13 +1,13 @@
 """The channel policy in force: which way a new message goes. A message keeps the way that it began with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
 from duly_chassis.clock import Clock
 from duly_chassis.policy_file import PolicyError
-from messenger.domain import MAIL, Leg
+from messenger.domain import BEST_EFFORT, MAIL, Leg
 
 
 class ChannelPolicyChanged(PolicyError):
@@ -22,9 +22,27 @@ class ChannelPolicy:
     default: tuple[Leg, ...] = (Leg(MAIL),)
     messages: Mapping[str, tuple[Leg, ...]] = field(default_factory=dict)
 
-    def way(self, message: str) -> tuple[Leg, ...]:
-        """Return the legs of a new message."""
-        return self.messages.get(message, self.default)
+    def way(self, message: str, *, mandatory: bool = True) -> tuple[Leg, ...]:
+        """Return the legs of a new message; of a mandatory one those that can be proved."""
+        legs = self.messages.get(message, self.default)
+        return provable(legs) if mandatory else legs
+
+
+def provable(legs: Sequence[Leg]) -> tuple[Leg, ...]:
+    """Leave out what is best effort; the channel after it is turned to at the moment that was its own.
+
+    So it comes neither later nor sooner than over a channel that could not reach the person. A way of nothing else,
+    which no policy file may name, becomes mail: a notice is never lost for it.
+    """
+    kept: list[Leg] = []
+    skipped: Leg | None = None
+    for leg in legs:
+        if leg.channel in BEST_EFFORT:
+            skipped = skipped or leg
+            continue
+        kept.append(leg if skipped is None else replace(skipped, channel=leg.channel))
+        skipped = None
+    return tuple(kept) or (Leg(MAIL),)
 
 
 class Kept(Protocol):

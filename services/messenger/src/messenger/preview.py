@@ -69,8 +69,8 @@ async def on_channel(query: Mapping[str, str], contact: Contact, writers: Writer
     match query.get("channel", "mail"):
         case "mail":
             return await shown(query, contact, writers.mails, writers.sender, writers.zone, now)
-        case "slack":
-            return await preview_chat.shown(query, given_values(query), contact, writers.chats, writers.zone, at)
+        case "slack" | "teams" as chat:
+            return await preview_chat.shown(query, given_values(query), contact, writers.chats, writers.zone, at, chat)
         case "sms":
             return await preview_text.shown(query, given_values(query), contact, writers.texts, writers.zone, at)
         case _:

@@ -15,6 +15,7 @@ from duly_chassis.wallclock import zone_exists
 from messenger.moments import known_locale
 from messenger.slack_settings import SlackOptions
 from messenger.sms_settings import SmsSettings
+from messenger.teams_settings import TeamsOptions
 
 TENANT = re.compile(r"[a-z0-9-]{1,40}|\*")
 BOUNCE_DOMAIN = r"^[a-z0-9](-?[a-z0-9])*(\.[a-z0-9](-?[a-z0-9])*)+$"
@@ -62,7 +63,7 @@ def locales(text: object) -> object:
     return {tenant: listed[0] for tenant, listed in found.items()}
 
 
-class Settings(SlackOptions, SmsSettings):
+class Settings(SlackOptions, SmsSettings, TeamsOptions):
     """Adds to what every service has. Variables begin with DULY_MESSENGER_."""
 
     service: ClassVar[str] = "messenger"

@@ -182,7 +182,7 @@ class Store(PlanRows, Reported):
         The claim is the INSERT: what is known by its id or by its notification key is one message.
         """
         requests = [fact.data for fact in facts]
-        ways = [policy.way(request.message) for request in requests]
+        ways = [policy.way(request.message, mandatory=request.mandatory) for request in requests]
         await self._connection.execute(
             """
             INSERT INTO stops (tenant_id, about) SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2

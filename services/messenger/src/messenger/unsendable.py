@@ -1,5 +1,7 @@
 """Why a message cannot become a letter: a fault of this message, never of the others beside it."""
 
+NOT_SET_UP = "channel_not_set_up"
+
 
 class Unsendable(Exception):
     """This message cannot be written, and trying again would not help. `reason` is a code, free of data."""
@@ -29,6 +31,13 @@ class AddressRefused(Unsendable):
 
     def __init__(self, reason: str) -> None:
         super().__init__("address_refused", reason)
+
+
+class NotSetUp(Unsendable):
+    """This process has the channel, but not for this tenant."""
+
+    def __init__(self) -> None:
+        super().__init__(NOT_SET_UP)
 
 
 class UnknownTemplate(Unsendable):

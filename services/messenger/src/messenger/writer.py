@@ -10,7 +10,7 @@ from typing import Protocol
 from messenger.channel import Letter
 from messenger.claims import Claimed
 from messenger.domain import Change, Contact, Outreach
-from messenger.unsendable import AddressRefused, Later, Unsendable
+from messenger.unsendable import AddressRefused, Later, NotSetUp, Unsendable
 
 
 class Writer(Protocol):
@@ -22,8 +22,9 @@ class Writer(Protocol):
     def letter(self, outreach: Outreach, contact: Contact, now: datetime) -> Letter:
         """Write the letter; raises Unsendable for what is wrong with this message alone.
 
-        AddressRefused: nobody can be reached at it, so the message moves on, or is refused for good. Later: nothing
-        is wrong, it is due again. All else waits for a person.
+        AddressRefused: nobody can be reached at it, so the message moves on, or is refused for good. NotSetUp: this
+        tenant has no such channel, so it moves on, or waits for one. Later: nothing is wrong, it is due again. All
+        else waits for a person.
         """
 
 
@@ -32,5 +33,7 @@ def unsendable(outreach: Outreach, error: Unsendable, now: datetime) -> Change:
     if isinstance(error, Later):
         at = now + timedelta(seconds=error.after_s)
         return Change(outreach, "due", error.reason, at, outreach.attempt)
+    if isinstance(error, NotSetUp):
+        return Change(outreach, "due", error.reason, outreach.useful_until, outreach.attempt)
     state = "refused" if isinstance(error, AddressRefused) else "parked"
     return Change(outreach, state, error.reason, attempt=outreach.attempt, code=error.name)
