@@ -164,11 +164,12 @@ CATALOGUE = (
 
 
 def permitted(settings: Settings) -> dict[str, Hours]:
-    """Return the permitted hours of every channel there may be; one without hours of its own has those of mail."""
-    mails = hours(settings.mail_opens, settings.mail_closes, settings)
-    return dict.fromkeys(CHANNELS, mails) | {
+    """Return the permitted hours of every channel there may be, set up here or not."""
+    return {
+        MAIL: hours(settings.mail_opens, settings.mail_closes, settings),
         SLACK: hours(settings.slack_opens, settings.slack_closes, settings),
         SMS: hours(settings.sms_opens, settings.sms_closes, settings),
+        TEAMS: hours(settings.teams_opens, settings.teams_closes, settings),
     }
 
 
