@@ -90,7 +90,11 @@ def test_each_answer_says_something_of_its_provider(answer: Answer, said: Signs)
 
 
 def test_what_the_gate_withheld_says_nothing_and_tenants_are_apart() -> None:
-    told = [(row(), Withheld()), (row("globex"), InDoubt("cut")), (row("globex"), Accepted("1"))]
+    told: list[tuple[Outreach, Answer]] = [
+        (row(), Withheld()),
+        (row("globex"), InDoubt("cut")),
+        (row("globex"), Accepted("1")),
+    ]
 
     assert braking.signs(told) == {"globex": Signs("x.")}
 
