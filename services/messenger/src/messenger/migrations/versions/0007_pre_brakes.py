@@ -56,6 +56,9 @@ CREATE TABLE send_counts (
 -- Serves the purge.
 CREATE INDEX send_counts_recorded ON send_counts (recorded_at);
 
+-- Serves the gauge of blocks whose key is gone.
+CREATE INDEX blocks_by_key ON blocks (key_mark) WHERE blocked;
+
 -- The new rule is checked for what comes; what stands here has one of the old states.
 ALTER TABLE ledger DROP CONSTRAINT ledger_state_check;
 ALTER TABLE ledger ADD CONSTRAINT ledger_state_check CHECK (state IN
@@ -75,7 +78,7 @@ CREATE INDEX ledger_held_by ON ledger (reason, tenant_id, channel) WHERE state =
 def downgrade() -> None:
     op.execute("""
 UPDATE ledger SET state = 'due', next_due_at = now() WHERE state = 'held';
-DROP INDEX ledger_held, ledger_held_by, ledger_waiting_about, ledger_waiting_person;
+DROP INDEX blocks_by_key, ledger_held, ledger_held_by, ledger_waiting_about, ledger_waiting_person;
 CREATE INDEX ledger_waiting_about ON ledger (tenant_id, about) WHERE state = 'due';
 CREATE INDEX ledger_waiting_person ON ledger (tenant_id, person_id) WHERE state = 'due';
 ALTER TABLE ledger DROP COLUMN approved;
