@@ -26,7 +26,8 @@ async def serve(vendor: str, port: int, desk: Desk, seconds_max: float) -> None:
     answer = VENDORS[vendor]
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await serve_one(reader, writer, lambda request: answer(request, desk))
+        with suppress(asyncio.CancelledError):  # it is the end, and streams would write a traceback of it
+            await serve_one(reader, writer, lambda request: answer(request, desk))
 
     writing = asyncio.create_task(desk.accepts.run())
     server = await asyncio.start_server(connected, "127.0.0.1", port, backlog=128)

@@ -50,8 +50,8 @@ def deed(number: int, channel: str, fault: Fault) -> dict[str, Any]:
 
 
 @pytest.fixture
-def deck() -> Deck:
-    return matrix.shuffled(1, each=1)
+def deck() -> dict[int, tuple[str, Fault]]:
+    return dict(matrix.shuffled(1, each=1))
 
 
 def numbered(deck: Deck, channel: str, fault: Fault) -> int:
@@ -59,10 +59,7 @@ def numbered(deck: Deck, channel: str, fault: Fault) -> int:
 
 
 def kinds(found: Matrix) -> list[str]:
-    return sorted({violation.kind for violation in judge(Matrix(**{n: getattr(found, n) for n in FIELDS}))})
-
-
-FIELDS = ("deck", "rows", "accepts", "faults", "each")
+    return sorted({violation.kind for violation in judge(found)})
 
 
 def test_judge_finds_nothing_when_all_went_well(deck: Deck) -> None:
@@ -72,7 +69,7 @@ def test_judge_finds_nothing_when_all_went_well(deck: Deck) -> None:
 @pytest.mark.parametrize("channel", FAULTS)
 def test_judge_finds_an_extra_acceptance(deck: Deck, channel: str) -> None:
     found = clean(deck)
-    found.accepts[channel].append(found.accepts[channel][0])  # type: ignore[attr-defined]
+    found.accepts[channel].append(found.accepts[channel][0])
 
     assert kinds(found) == ["I2 doubled"]
 
@@ -82,16 +79,21 @@ def test_judge_finds_an_extra_acceptance(deck: Deck, channel: str) -> None:
 )
 def test_judge_finds_a_lost_message(deck: Deck, channel: str, fault: Fault) -> None:
     found, number = clean(deck), numbered(deck, channel, fault)
-    found.accepts[channel][:] = [  # type: ignore[index]
-        entry for entry in found.accepts[channel] if entry != acceptance(number, channel)
-    ]
+    found.accepts[channel][:] = [entry for entry in found.accepts[channel] if entry != acceptance(number, channel)]
 
     assert kinds(found) == ["I1 lost"]
 
 
+def test_judge_finds_what_is_nobodys(deck: Deck) -> None:
+    found = clean(deck)
+    found.accepts["slack"].append(acceptance(999, "slack"))
+
+    assert kinds(found) == ["I2 stray"]
+
+
 def test_judge_finds_a_message_without_a_row(deck: Deck) -> None:
     found = clean(deck)
-    del found.rows[numbered(deck, "slack", Fault.LIMIT_DAY)]  # type: ignore[attr-defined]
+    del found.rows[numbered(deck, "slack", Fault.LIMIT_DAY)]
 
     assert kinds(found) == ["I1 lost"]
 
@@ -114,14 +116,14 @@ def test_judge_finds_a_row_that_says_something_else(
     deck: Deck, channel: str, fault: Fault, changes: dict[str, Any], kind: str
 ) -> None:
     found, number = clean(deck), numbered(deck, channel, fault)
-    found.rows[number] = replace(found.rows[number], **changes)  # type: ignore[index]
+    found.rows[number] = replace(found.rows[number], **changes)
 
     assert kinds(found) == [kind]
 
 
 def test_judge_finds_a_message_that_was_refused_and_taken(deck: Deck) -> None:
     found = clean(deck)
-    found.accepts["slack"].append(acceptance(numbered(deck, "slack", Fault.SAID_NO), "slack"))  # type: ignore[attr-defined]
+    found.accepts["slack"].append(acceptance(numbered(deck, "slack", Fault.SAID_NO), "slack"))
 
     assert kinds(found) == ["I2 refused and taken"]
 
@@ -129,22 +131,32 @@ def test_judge_finds_a_message_that_was_refused_and_taken(deck: Deck) -> None:
 def test_judge_finds_who_comes_back_too_early(deck: Deck) -> None:
     found, number = clean(deck), numbered(deck, "sms", Fault.LIMIT_FRACTION)
     again = next(one for one in found.faults["sms"] if one["number"] == number and one["deed"] == HONEST)
-    again["at"] = 2.0  # type: ignore[index]
+    again["at"] = 2.0
 
     assert kinds(found) == ["I10 manners"]
 
 
+def test_judge_finds_an_account_that_was_told_to_wait_and_goes_on(deck: dict[int, tuple[str, Fault]]) -> None:
+    found, number = clean(deck), numbered(deck, "sms", Fault.LIMIT_INTEGER)
+    other = replace(found.rows[number], states=("due",))
+    deck[999], found.rows[999] = ("sms", Fault.LIMIT_INTEGER), other
+    found.accepts["sms"].append({"number": 999, "sid": other.provider_id})
+    found.faults["sms"].append({"at": 2.5, "deed": HONEST, "number": 999})
+
+    assert kinds(found) == ["I10 account"]
+
+
 def test_judge_finds_a_fault_that_was_not_dealt(deck: Deck) -> None:
     found = clean(deck)
-    found.faults["mail"].pop()  # type: ignore[attr-defined]
+    found.faults["mail"].pop()
 
     assert kinds(found) == ["too few"]
 
 
 def test_judge_finds_mail_in_the_open(deck: Deck) -> None:
     found = clean(deck)
-    found.accepts["mail"][0]["secure"] = False  # type: ignore[index]
-    found.faults["mail"].append({"at": 1.0, "deed": IN_THE_OPEN, "to": None})  # type: ignore[attr-defined]
+    found.accepts["mail"][0]["secure"] = False
+    found.faults["mail"].append({"at": 1.0, "deed": IN_THE_OPEN, "to": None})
 
     assert [violation.kind for violation in judge(found)] == ["in the open"] * 2
 
