@@ -169,6 +169,7 @@ def permitted(settings: Settings) -> dict[str, Hours]:
     return dict.fromkeys(CHANNELS, mails) | {
         SLACK: hours(settings.slack_opens, settings.slack_closes, settings),
         SMS: hours(settings.sms_opens, settings.sms_closes, settings),
+        TEAMS: hours(settings.teams_opens, settings.teams_closes, settings),
     }
 
 
