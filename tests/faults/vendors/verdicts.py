@@ -60,7 +60,7 @@ class Matrix:
         for channel, entries in self.accepts.items():
             for entry in entries:
                 number = number_of(entry["to"][0]) if channel == "mail" else entry["number"]
-                found[number if number in self.deck else -1].append(name_of(channel, entry))
+                found[number if number is not None and number in self.deck else -1].append(name_of(channel, entry))
         return found
 
 
