@@ -77,6 +77,15 @@ def vendor_server(channel: str, log: Path, seed: int, shares: vendors.Shares) ->
 
 
 @contextmanager
+def dealing_server(vendor: str, port: int, log: Path, deck: Path, late_s: Sequence[float]) -> Iterator[int]:
+    """Run a lying provider that deals each message the fault of its deck."""
+    command = [sys.executable, "-m", "tests.faults.vendors", vendor, "--port", str(port), "--log", str(log)]
+    command += ["--deck", str(deck), "--late-s", *map(str, late_s)]
+    with _serving(command) as given:
+        yield given
+
+
+@contextmanager
 def _serving(command: Sequence[str]) -> Iterator[int]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) as server:
         assert server.stdout is not None

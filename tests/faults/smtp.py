@@ -17,6 +17,8 @@ from tests.faults.dialogue import Dialogue, Mailbox
 from tests.faults.logs import Log, SyncedLog
 from tests.faults.plan import Plan, Shares
 from tests.faults.tls import Contexts
+from tests.faults.vendors import matrix
+from tests.faults.vendors.posting import DealtPlan
 
 
 async def serve(
@@ -61,6 +63,7 @@ def main() -> int:
     parser.add_argument("--gentle", action="store_true", help="refuse no mail for now more than once")
     parser.add_argument("--lie-mails", type=int, help="be honest after so many attempts; default: lie to the end")
     parser.add_argument("--turns", action="store_true", help="note before when the first bytes cannot have arrived")
+    parser.add_argument("--deck", type=Path, help="deal each mail its fault of this deck; the shares count no more")
     parser.add_argument("--seconds-max", type=float, default=7_200, help="end after this time in any case")
     given = parser.parse_args()
     shares = Shares(
@@ -73,6 +76,8 @@ def main() -> int:
     )
     faults = given.faults or given.log.with_name(given.log.name + ".faults")
     plan = Plan(given.seed, shares, gentle=given.gentle, lie_mails=given.lie_mails)
+    if given.deck is not None:
+        plan = DealtPlan(given.seed, shares, deck=matrix.read(given.deck))
     asyncio.run(serve(given.port, given.log, faults, plan, given.seconds_max, turns=given.turns, tls=given.tls))
     return 0
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from tests.faults.live import c1, c1b, c2, c3, c6, c10, killers
+from tests.faults.live import c1, c1b, c2, c3, c4, c6, c10, killers
 from tests.faults.live.evidence import gather
 from tests.faults.live.importing import Importer
 from tests.faults.live.judge import check, report
@@ -104,6 +104,16 @@ CAMPAIGNS = {
         Cast(people=150, assignments=350, feed_s=120),
         lie_mails=300,
         proxies=True,
+    ),
+    "C4": Campaign(
+        "C4",
+        c4.strike,
+        c4.PLANNED,
+        c4.RELEASE,
+        Cast(tenants=("acme",), people=0, assignments=0, feed_s=1),
+        Shares(),
+        services={"reminders": 1, "messenger": 2},
+        settings=c4.settings,
     ),
     "C10": Campaign(
         "C10",

@@ -63,11 +63,11 @@ class Diary(Log):
         self.sync()
 
 
-def free_ports(number: int) -> Iterator[int]:
+def free_ports(number: int, among: tuple[int, int] = PORTS) -> Iterator[int]:
     """Choose ports of this machine that nobody listens on."""
     chosen: set[int] = set()
     while len(chosen) < number:
-        port = random.randrange(*PORTS)  # noqa: S311 - spreads rigs that start together, guards nothing
+        port = random.randrange(*among)  # noqa: S311 - spreads rigs that start together, guards nothing
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -76,7 +76,7 @@ class Told:
 
 
 def fold(raw: Iterable[dict[str, Any]]) -> Told:
-    """Read the raw log; what is no event of ours (malformed on purpose) tells nothing."""
+    """Read the raw log; what is no event of ours (malformed on purpose), or is judged apart, tells nothing."""
     told = Told()
     files: dict[str, list[Person]] = {}
     for line in raw:
@@ -85,7 +85,7 @@ def fold(raw: Iterable[dict[str, Any]]) -> Told:
             continue
         headers = dict(line["headers"])
         kind = headers.get("ce_type", "").removeprefix("duly.")
-        if line.get("poison") or not kind.startswith(("people.", "training.", "outreach.")):
+        if line.get("poison") or line.get("apart") or not kind.startswith(("people.", "training.", "outreach.")):
             continue
         data = json.loads(line["value"])
         if kind == "people.recorded.v1":

@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.logs import Log, SyncedLog
-from tests.faults.vendors import slack, twilio
+from tests.faults.vendors import matrix, slack, twilio
+from tests.faults.vendors.dealing import DealingDesk, Lateness
 from tests.faults.vendors.desk import Desk
 from tests.faults.vendors.http import serve_one
 from tests.faults.vendors.lies import Lies, Shares
@@ -25,7 +26,8 @@ async def serve(vendor: str, port: int, desk: Desk, seconds_max: float) -> None:
     answer = VENDORS[vendor]
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await serve_one(reader, writer, lambda request: answer(request, desk))
+        with suppress(asyncio.CancelledError):  # it is the end, and streams would write a traceback of it
+            await serve_one(reader, writer, lambda request: answer(request, desk))
 
     writing = asyncio.create_task(desk.accepts.run())
     server = await asyncio.start_server(connected, "127.0.0.1", port, backlog=128)
@@ -55,11 +57,16 @@ def main() -> int:
     parser.add_argument("--error-percent", type=float, default=0, help="answered 500, half of them after accepting")
     parser.add_argument("--cut-percent", type=float, default=0, help="cut, half of them after accepting")
     parser.add_argument("--asking-percent", type=float, default=0, help="questions refused or cut")
+    parser.add_argument("--deck", type=Path, help="deal each message its fault of this deck; the shares count no more")
+    parser.add_argument("--late-s", type=float, nargs=3, default=(3, 6, 8), help="of a deck: answer, acceptance, lists")
     parser.add_argument("--seconds-max", type=float, default=7_200, help="end after this time in any case")
     given = parser.parse_args()
     shares = Shares(given.limit_percent, given.error_percent, given.cut_percent, given.asking_percent)
     faults = given.faults or given.log.with_name(given.log.name + ".faults")
     desk = Desk(Lies(given.seed, shares), SyncedLog(given.log), Log(faults))
+    if given.deck is not None:
+        dealt, late = matrix.read(given.deck), Lateness(*given.late_s)
+        desk = DealingDesk(desk.lies, desk.accepts, desk.faults, vendor=given.vendor, deck=dealt, late=late)
     asyncio.run(serve(given.vendor, given.port, desk, given.seconds_max))
     return 0
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from tests.faults.logs import Log, SyncedLog
@@ -21,6 +22,7 @@ class Desk:
     accepts: SyncedLog
     faults: Log
     held: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     async def take(self, name: str, entry: dict[str, Any], place: str, honest: Callable[[], str]) -> Reply:
         """Take one message, or lie about it; `honest` writes the answer. Raises Cut."""

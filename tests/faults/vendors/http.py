@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -29,10 +31,16 @@ class Reply:
     body: str
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    drip_s: float = 0
+    """Between two of its bytes; 0: it goes at once."""
 
 
 class Cut(Exception):
     """The connection ends without a word."""
+
+
+class Reset(Cut):
+    """It ends by a reset, not by an end of its stream."""
 
 
 Answer = Callable[[Request], Awaitable[Reply]]
@@ -48,14 +56,25 @@ async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
                 reply = await answer(request)
             else:
                 reply = Reply("{}", request, {"Connection": "close"})
-            writer.write(_written(reply))
-            await writer.drain()
+            await _send(writer, reply)
             if not isinstance(request, Request):
                 return
-    except (Cut, asyncio.IncompleteReadError, ConnectionError):
+    except (Cut, asyncio.IncompleteReadError, ConnectionError) as error:
+        if isinstance(error, Reset):
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
     finally:
         writer.close()
+
+
+async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
+    """Send a reply, byte by byte if it drips; raises ConnectionError when nobody reads on."""
+    whole = _written(reply)
+    for piece in (whole[at : at + 1] for at in range(len(whole))) if reply.drip_s else (whole,):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(reply.drip_s)
 
 
 async def _request(reader: asyncio.StreamReader) -> Request | int:

@@ -1,4 +1,7 @@
-"""A Slack that lies: four methods, as Slack's own pages describe them; who is asked for by mail is always found."""
+"""A Slack that lies: four methods, as Slack's own pages describe them; who is asked for by mail is always found.
+
+Only who has an address at `nochat` is not here.
+"""
 
 import hashlib
 import json
@@ -11,6 +14,7 @@ from tests.faults.vendors.http import Reply, Request
 
 PAGE_MAX = 15  # what an app outside the marketplace gets at most
 WIDTH = 11
+BY_MAIL_ONLY = "@nochat."
 
 
 async def answer(request: Request, desk: Desk) -> Reply:
@@ -29,6 +33,8 @@ async def _test(_asked: Mapping[str, Any], _desk: Desk) -> Reply:
 
 async def _lookup(asked: Mapping[str, Any], desk: Desk) -> Reply:
     mail = str(asked["email"])
+    if BY_MAIL_ONLY in mail:
+        return _said({"ok": False, "error": "users_not_found"})
     user = {"id": _id("U", mail), "deleted": False, "is_bot": False, "profile": {"email": mail}}
     return await desk.ask(mail, f"lookup {mail}", lambda: json.dumps({"ok": True, "user": user}))
 
@@ -70,13 +76,19 @@ def _history(asked: Mapping[str, Any], desk: Desk) -> str:
     with_metadata = str(asked.get("include_all_metadata", "")).lower() in {"1", "true"}
     page = min(int(asked.get("limit") or 100), PAGE_MAX)
     messages = [
-        {"type": "message", "ts": entry["ts"], "text": entry["text"]}
-        | ({"metadata": entry["metadata"]} if with_metadata else {})
+        {"type": "message", "ts": entry["ts"], "text": entry["text"]} | _marks(entry, with_metadata=with_metadata)
         for entry in found[start : start + page]
     ]
     more = start + page < len(found)
     answer = {"ok": True, "messages": messages, "has_more": more}
     return json.dumps(answer | ({"response_metadata": {"next_cursor": str(start + page)}} if more else {}))
+
+
+def _marks(entry: Mapping[str, Any], *, with_metadata: bool) -> dict[str, Any]:
+    """Say whose message it is: our app's by its ids, or only that it is some app's."""
+    if entry.get("blind"):
+        return {"bot_id": "B0LIAR"}
+    return {"metadata": entry["metadata"]} if with_metadata else {}
 
 
 def place_of(mail: str) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -33,7 +34,7 @@ async def _create(account: str, asked: Mapping[str, Any], desk: Desk) -> Reply:
     to, body = str(asked.get("To", "")), str(asked.get("Body", ""))
     if not to or not body or not (asked.get("From") or asked.get("MessagingServiceSid")):
         return Reply(json.dumps({"code": 21604, "message": "incomplete", "status": 400}), 400, JSON)
-    number = sum(map(len, desk.held.values())) + 1
+    number = next(desk.numbers)
     entry = {
         "at": time.time(),
         "channel": "sms",
@@ -44,7 +45,7 @@ async def _create(account: str, asked: Mapping[str, Any], desk: Desk) -> Reply:
         "queued": number % 2 == 0,  # then it has no date to be found by yet
     }
     reply = await desk.take(f"{to} {body}", entry, to, lambda: json.dumps(_shown(account, entry)))
-    return Reply(reply.body, 201, reply.headers) if reply.status == 200 else reply
+    return replace(reply, status=201) if reply.status == 200 else reply
 
 
 def _list(account: str, asked: Mapping[str, Any], desk: Desk) -> str:
@@ -71,7 +72,7 @@ def _shown(account: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         "account_sid": account,
         "to": entry["to"],
         "from": entry["from"],
-        "body": entry["body"],
+        "body": "" if entry.get("blind") else entry["body"],  # an account may hide its texts
         "status": "queued" if entry["queued"] else "sent",
         "direction": "outbound-api",
         "date_created": at,

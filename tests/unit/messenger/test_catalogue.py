@@ -78,6 +78,13 @@ def test_webhook_for_teams_makes_a_channel_that_cannot_be_asked() -> None:
     assert "teams" not in channels.missing(["mail", "teams"])
 
 
+def test_each_channel_has_hours_of_its_own_also_for_what_a_brake_held() -> None:
+    opens = {"mail": "06:00", "slack": "07:30", "sms": "09:00", "teams": "10:00"}
+    settings = Settings.sample(**{f"{name}_opens": at for name, at in opens.items()})
+
+    assert opens == {name: f"{one.opens:%H:%M}" for name, one in channels.permitted(settings).items()}
+
+
 def test_line_that_says_something_else_of_its_way_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise what is in doubt would be parked and asked for at once, or neither."""
     monkeypatch.setattr(channels, "CATALOGUE", (*channels.CATALOGUE, replace(CHAT, can_be_asked=False)))

@@ -17,7 +17,6 @@ from messenger.slack_readback import BLOCK, EVENT_TYPE, History
 
 TEXT_CHARACTERS_MAX = 4_000  # Slack cuts longer ones without a word, and its answer repeats the text
 BLOCKS_MAX = 50
-LATE_ACCEPTANCE_S, READBACK_LAG_S = 15.0, 10.0
 
 
 class SlackChannel:
@@ -25,7 +24,7 @@ class SlackChannel:
 
     def __init__(self, settings: SlackSettings) -> None:
         timeout_s = settings.prepare_timeout_s + settings.answer_timeout_s
-        self.bounds = Bounds(timeout_s, LATE_ACCEPTANCE_S, READBACK_LAG_S)
+        self.bounds = Bounds(timeout_s, settings.late_acceptance_s, settings.readback_lag_s)
         self._http = HttpClient(settings.http())
         self._client = SlackClient(settings, self._http)
         self._places = Places(self._client)

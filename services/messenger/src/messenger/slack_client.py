@@ -30,6 +30,8 @@ class SlackSettings:
     loopback_only: bool = False
     prepare_timeout_s: float = 10.0  # who it is for and where, until the post stands before the gate
     answer_timeout_s: float = 10.0
+    late_acceptance_s: float = 15.0  # how long after its own timeout a post may still be taken
+    readback_lag_s: float = 10.0  # how long what was taken may be missing from the history
 
     def http(self) -> HttpSettings:
         """Say how it is reached; raises HttpUrlError."""

@@ -28,6 +28,15 @@ class SlackOptions(ServiceSettings):
     slack_closes: str = Field(default="21:00", pattern=CLOCK)
     """The recipient's local time from which it may not, exclusive."""
 
+    slack_answer_timeout_s: float = Field(default=10, gt=0, le=60)
+    """How long Slack may take to answer a message (machine clock); then it is in doubt."""
+
+    slack_late_acceptance_s: float = Field(default=15, ge=0, le=600)
+    """How long after that Slack may still take it: nobody asks before."""
+
+    slack_readback_lag_s: float = Field(default=10, ge=0, le=600)
+    """How long what Slack took may be missing from its history: added to the wait before a doubt is asked about."""
+
     @model_validator(mode="after")
     def _chats(self) -> Self:
         """Refuse a token that no header could hold, and an address that could not be used."""
@@ -46,4 +55,11 @@ class SlackOptions(ServiceSettings):
         """Return how to reach Slack; None where it is not set up. Raises HttpUrlError for a place that is forbidden."""
         if self.slack_token is None:
             return None
-        return SlackSettings(self.slack_token.get_secret_value(), self.slack_url, loopback_only=loopback_only)
+        return SlackSettings(
+            self.slack_token.get_secret_value(),
+            self.slack_url,
+            loopback_only=loopback_only,
+            answer_timeout_s=self.slack_answer_timeout_s,
+            late_acceptance_s=self.slack_late_acceptance_s,
+            readback_lag_s=self.slack_readback_lag_s,
+        )

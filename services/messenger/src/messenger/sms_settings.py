@@ -47,6 +47,15 @@ class SmsSettings(ServiceSettings):
     sms_closes: str = Field(default="21:00", pattern=CLOCK)
     """The recipient's local time from which it may not, exclusive."""
 
+    sms_answer_timeout_s: float = Field(default=15, gt=0, le=60)
+    """How long Twilio may take to answer a text (machine clock); then it is in doubt."""
+
+    sms_late_acceptance_s: float = Field(default=30, ge=0, le=600)
+    """How long after that Twilio may still take it: nobody asks before."""
+
+    sms_readback_lag_s: float = Field(default=30, ge=0, le=600)
+    """How long what Twilio took may be missing from its lists: added to the wait before a doubt is asked about."""
+
     public_url: str | None = Field(default=None, max_length=300)
     """Where providers reach the service intake, as https://duly.example; unset: nobody tells what became of a text."""
 
@@ -77,7 +86,15 @@ class SmsSettings(ServiceSettings):
         if account is None or token is None:
             return None
         said = (account.get_secret_value(), token.get_secret_value())
-        return TwilioSettings(*said, self.twilio_url, self.public_url, loopback_only)
+        return TwilioSettings(
+            *said,
+            self.twilio_url,
+            self.public_url,
+            loopback_only,
+            answer_timeout_s=self.sms_answer_timeout_s,
+            late_acceptance_s=self.sms_late_acceptance_s,
+            readback_lag_s=self.sms_readback_lag_s,
+        )
 
 
 def reachable(url: str) -> bool:

@@ -59,6 +59,8 @@ class TwilioSettings:
     loopback_only: bool = False
 
     answer_timeout_s: float = 15.0  # machine clock
+    late_acceptance_s: float = 30.0  # how long after its own timeout a text may still be taken
+    readback_lag_s: float = 30.0  # how long what was taken may be missing from the lists
 
     def __post_init__(self) -> None:
         """Refuse an address that cannot be used, before anything is sent; raises HttpUrlError, a ValueError."""
