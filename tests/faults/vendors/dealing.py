@@ -16,11 +16,11 @@ from tests.faults.vendors.matrix import RETRY_AFTER_S, Deck, Fault, number_of, t
 HONEST = "honest"
 DATE_S = 1 + RETRY_AFTER_S[Fault.LIMIT_DATE]  # a date has no fractions of a second
 LIMITS = {
-    Fault.LIMIT_INTEGER: "3",
+    Fault.LIMIT_INTEGER: "5",
     Fault.LIMIT_ABSENT: "",
     Fault.LIMIT_ZERO: "0",
     Fault.LIMIT_NEGATIVE: "-5",
-    Fault.LIMIT_FRACTION: "2.5",
+    Fault.LIMIT_FRACTION: "5.5",
     Fault.LIMIT_DAY: "86400",
 }
 DRIP_S = 0.05

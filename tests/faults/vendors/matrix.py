@@ -61,9 +61,9 @@ TAKEN = frozenset(
 TAKEN_OR_NOT = frozenset({Fault.RESET, Fault.SAID_WHAT, Fault.NO_JSON, Fault.ELSEWHERE})
 """By the message's number: it is even."""
 RETRY_AFTER_S: Mapping[Fault, float] = {
-    Fault.LIMIT_INTEGER: 3,
-    Fault.LIMIT_DATE: 4,
-    Fault.LIMIT_FRACTION: 2.5,
+    Fault.LIMIT_INTEGER: 5,
+    Fault.LIMIT_DATE: 6,
+    Fault.LIMIT_FRACTION: 5.5,
     Fault.LIMIT_DAY: 86_400,
 }
 """The shortest wait that was asked for; the other forms ask for none."""

@@ -141,7 +141,7 @@ def test_judge_finds_an_account_that_was_told_to_wait_and_goes_on(deck: dict[int
     other = replace(found.rows[number], states=("due",))
     deck[999], found.rows[999] = ("sms", Fault.LIMIT_INTEGER), other
     found.accepts["sms"].append({"number": 999, "sid": other.provider_id})
-    found.faults["sms"].append({"at": 2.5, "deed": HONEST, "number": 999})
+    found.faults["sms"].append({"at": 4.5, "deed": HONEST, "number": 999})
 
     assert kinds(found) == ["I10 account"]
 

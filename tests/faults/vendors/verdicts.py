@@ -14,9 +14,9 @@ from tests.faults.vendors.dealing import HONEST
 from tests.faults.vendors.matrix import FAULTS, RETRY_AFTER_S, Deck, Fault, number_of
 
 WHOLE_DAY = 0.99
-UNDER_WAY_S = 2.0
-"""So much later may a request come that stood before the gate, in this process or another, when an account was told
-to wait."""
+UNDER_WAY_S = 4.0
+"""So much later may a request of the same account come: what is asked of one letter is written down when all letters
+that went with it are answered, which takes the client's timeout at most, and others stand before the gate meanwhile."""
 CERTAIN = frozenset({fault for fault in Fault if fault.startswith("429")}) | {
     *(Fault.SAID_NO, Fault.MAIL_421, Fault.MAIL_451, Fault.MAIL_552, Fault.MAIL_DRIP, Fault.NO_TLS)
 }
@@ -60,7 +60,7 @@ class Matrix:
         for channel, entries in self.accepts.items():
             for entry in entries:
                 number = number_of(entry["to"][0]) if channel == "mail" else entry["number"]
-                found[number if number is not None and number in self.deck else -1].append(name_of(channel, entry))
+                found[-1 if number is None or number not in self.deck else number].append(name_of(channel, entry))
         return found
 
 

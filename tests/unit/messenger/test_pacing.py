@@ -71,3 +71,14 @@ def test_rehearsal_lets_all_go_and_counts_what_would_have_waited() -> None:
     found = allot([sending(number) for number in range(5)], {}, Pace(1.0, by_person=True, waits=False), NOW)
 
     assert (len(found.going), found.waiting, found.paced) == (5, [], {("acme", "p1"): 4})
+
+
+def test_burst_does_not_begin_before_what_the_provider_asked_for() -> None:
+    """I10: a block that ends within the burst's second holds all the same."""
+    burst = Pace(0.01, by_person=False, burst_s=1.0)
+    for scope in (ACCOUNT, "p1"):
+        pace = burst if scope == ACCOUNT else Pace(0.01, by_person=True, burst_s=1.0)
+        held = {("acme", scope): Held(None, NOW + timedelta(seconds=0.5))}
+
+        assert allot([sending(1)], held, pace, NOW).going == []
+        assert allot([sending(1)], held, pace, NOW + timedelta(seconds=0.5)).going != []

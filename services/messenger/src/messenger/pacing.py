@@ -67,7 +67,7 @@ def allot(changes: Sequence[Change], held: Mapping[Key, Held], pace: Pace, now: 
         scope = pace.scope(change)
         if scope not in free_at:
             free_at[scope] = _begins(scope, held, now)
-        late = free_at[scope] > now + timedelta(seconds=pace.burst_s)
+        late = _blocked(scope, held, now) or free_at[scope] > now + timedelta(seconds=pace.burst_s)
         if late:
             paced[scope] = paced.get(scope, 0) + 1
         if late and pace.waits:
@@ -86,6 +86,12 @@ def blocked_until(told: Sequence[tuple[Outreach, Answer]], now: datetime) -> dic
             key = row.tenant_id, ACCOUNT if answer.scope == "account" else row.person_id
             until[key] = max(until.get(key, now), now + timedelta(seconds=answer.after_s))
     return until
+
+
+def _blocked(scope: Key, held: Mapping[Key, Held], now: datetime) -> bool:
+    """Tell whether the provider asked a scope or its account to wait: that leaves no room for a burst."""
+    asked = [held[key].blocked_until for key in {scope, (scope[0], ACCOUNT)} if key in held]
+    return any(until is not None and until > now for until in asked)
 
 
 def _begins(scope: Key, held: Mapping[Key, Held], now: datetime) -> datetime:
