@@ -28,11 +28,13 @@ class Round:
     events: int
     violations: int
     on: str
+    note: str = ""  # what was found out about its violations
 
     def line(self) -> str:
         """Write it as one line of JSON."""
         known = {"campaign": self.campaign, "seed": self.seed, "done": dict(sorted(self.done.items()))}
-        return json.dumps({**known, "events": self.events, "violations": self.violations, "on": self.on})
+        told = {"events": self.events, "violations": self.violations, "on": self.on}
+        return json.dumps({**known, **told, **({"note": self.note} if self.note else {})})
 
 
 def add(rounds: Sequence[Round], planned: Mapping[str, Mapping[str, int]], page: Path = PAGE) -> None:
@@ -58,6 +60,7 @@ def written(rounds: Sequence[Round], planned: Mapping[str, Mapping[str, int]]) -
         + "| Campaign | Blow | Planned | Done | Rounds | Events | Violations | At 95 % | Seeds | Last |\n"
         + "|---|---|---|---|---|---|---|---|---|---|\n"
         + "".join(rows)
+        + "".join(f"\n{one.campaign}, seed {one.seed}: {one.note}\n" for one in rounds if one.note)
         + FOOT
         + BEGIN
         + "".join(f"{one.line()}\n" for one in rounds)
