@@ -73,7 +73,7 @@ def _figures(found: Sequence[dict[str, float]], waiting: int) -> list[Figure]:
     came = median(one["came_p50_ms"] / one["without_p50_ms"] for one in found)
     what = f"others' delay, p50, {waiting:,} waiting for one"
     return [
-        Figure("pacing, one person's least gap (Slack's: 1 s)", min(gaps["least_gap_s"]), "s", evidence=gaps),
+        Figure("pacing, one person's least gap (Slack's: 1 s)", min(gaps["least_gap_s"]), "s", 1, 1, gaps),
         Figure("pacing, one person's mean gap", median(gaps["mean_gap_s"]), "s", lower_is_better=True),
         Figure(f"pacing, {what} / none", beside, "x", evidence=delays, lower_is_better=True),
         Figure("pacing, the same as these come / none", came, "x", lower_is_better=True),

@@ -144,7 +144,8 @@ class Sender:
             if others:
                 outcomes.emit(await tx.change(others, now), now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
-        self._context.committed()
+        if others:  # what is only on its way now is nobody else's work
+            self._context.committed()
         self._count(others)
         return len(due), posting
 
