@@ -27,6 +27,9 @@ def stack() -> Iterator[tuple[Stack, Endpoints]]:
     try:
         with running as endpoints:
             asyncio.run(migrate.create_topics(endpoints.kafka_bootstrap, lambda _text: None))
+            # Each test has a database of its own, and no test cuts this machine's power.
+            databases.execute(endpoints.database_url, "ALTER SYSTEM SET fsync = off")
+            databases.execute(endpoints.database_url, "SELECT pg_reload_conf()")
             yield running, endpoints
     finally:
         shutil.rmtree(folder)

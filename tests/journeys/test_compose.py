@@ -107,8 +107,8 @@ class House:
         return (self.ground.folder / "secrets" / name).read_text(encoding="utf-8").strip()
 
     def address(self, name: str) -> str:
-        (port,) = self.ground.compose.containers[name].ports
-        return f"http://127.0.0.1:{port.outer}"
+        inner = self.ground.compose.containers[name].ports[0]  # intake has a public one behind it
+        return f"http://127.0.0.1:{inner.outer}"
 
 
 @pytest.fixture(scope="module", name="house")
