@@ -42,7 +42,7 @@ check: setup ## Lint, types, boundaries, schemas, docs
 	$(BIN)/pytest -q tests/architecture tests/contracts
 
 test: setup ## Everything: unit, contracts, architecture, integration, replay, faults (DULY_OULAD_DIR adds the real folder)
-	$(BIN)/python -m tests.halves
+	$(BIN)/pytest -q tests -m "not peer"
 
 test-fast: setup ## What needs no server
 	$(BIN)/pytest -q tests -m "not connected and not campaign and not peer"
