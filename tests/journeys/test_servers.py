@@ -59,7 +59,7 @@ def test_doctor_finds_nothing_wrong_with_servers_that_were_migrated(settings: di
     found = {one["name"]: one["state"] for one in json.loads(alone.stdout)["findings"]}
 
     assert (told.returncode, alone.returncode) == (0, 0), told.stdout + told.stderr
-    assert {name for name, state in found.items() if state == "not set up"} == {"bounces", "Slack", "Twilio"}
+    assert {name for name, state in found.items() if state == "not set up"} == {"bounces", "Slack", "Teams", "Twilio"}
     assert {"settings", "database", "schema", "broker", "topics", "mail relay", "mail sender"} <= {
         name for name, state in found.items() if state == "ok"
     }

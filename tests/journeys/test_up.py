@@ -214,7 +214,7 @@ def test_nothing_is_parked_and_nothing_is_held_when_all_went_well(house: House) 
 
     assert (parked.returncode, parked.stdout) == (0, "0 parked\n")
     assert (held.returncode, held.stdout) == (0, "0 held\n")
-    assert json.loads(as_json.stdout) == {"messenger": [], "reminders": [], "roster": []}
+    assert json.loads(as_json.stdout) == {"intake": [], "messenger": [], "reminders": [], "roster": []}
 
 
 def test_orders_about_what_is_not_there_are_refused_in_plain_words(house: House) -> None:
@@ -228,7 +228,7 @@ def test_orders_about_what_is_not_there_are_refused_in_plain_words(house: House)
     assert settle.stderr.endswith("/v1/parked/settle answered 404: not_parked\n")
     assert (release.returncode, release.stderr) == (
         2,
-        "nobody does not run here; there are: messenger, reminders, roster\n",
+        "nobody does not run here; there are: intake, messenger, reminders, roster\n",
     )
 
 
