@@ -1,6 +1,5 @@
 """Slack at its fake of deploy/local."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from messenger.channel import Bounds, Letter, Note
 from messenger.slack import SlackChannel
 from messenger.slack_client import SlackSettings
 from tests.compliance.bench import CANARY, Deed
+from tests.support.waiting import until
 
 TOKEN = "xoxb-canary-1"  # noqa: S105 - nobody's
 MAIL = f"{CANARY}@learners.example"
@@ -74,9 +74,8 @@ class SlackBench:
         return self.fake.asked.count(POST)
 
     async def let_late_arrive(self) -> None:
-        async with asyncio.timeout(10):
-            while not self.accepted():  # noqa: ASYNC110 - the fake takes it in a task of its own
-                await asyncio.sleep(0.02)
+        # It is in the log a moment before it is shown, and a search in between would not find it.
+        await until(lambda: any(self.fake.workspace.messages.values()))
 
 
 @asynccontextmanager

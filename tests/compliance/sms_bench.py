@@ -1,6 +1,5 @@
 """Texts at the Twilio of deploy/local."""
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from messenger.channel import Bounds, Letter, Note, short_token
 from messenger.twilio_client import TwilioSettings
 from messenger.twilio_sms import TwilioSms
 from tests.compliance.bench import CANARY, Deed
+from tests.support.waiting import until
 
 TOKEN, NUMBER, SENDER = "canary-token-1", "+447400000001", "+447400999999"
 ANSWER_S, SLOW_S, LATE_S = 0.5, 1.0, 2.0
@@ -77,9 +77,7 @@ class SmsBench:
         return self.fake.texts.asked
 
     async def let_late_arrive(self) -> None:
-        async with asyncio.timeout(10):
-            while not self.fake.texts.by_sid:  # noqa: ASYNC110 - the fake takes it in a task of its own
-                await asyncio.sleep(0.02)
+        await until(lambda: self.fake.texts.by_sid)
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """Microsoft Teams at a stand-in for a workflow's webhook, which takes one signature."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from messenger.chat_layout import Part
 from messenger.teams import TeamsChannel, TeamsSettings
 from messenger.teams_card import body
 from tests.compliance.bench import CANARY, Deed
+from tests.support.waiting import until
 
 SIGNATURE = "canary%2Fsig%2B1"
 FLOW = "/workflows/1/triggers/manual/paths/invoke"
@@ -112,9 +112,7 @@ class TeamsBench:
         return self.workflow.asked
 
     async def let_late_arrive(self) -> None:
-        async with asyncio.timeout(10):
-            while not self.workflow.cards:  # noqa: ASYNC110 - the stand-in takes it in a task of its own
-                await asyncio.sleep(0.02)
+        await until(lambda: self.workflow.cards)
 
 
 @asynccontextmanager

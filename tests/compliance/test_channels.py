@@ -24,6 +24,7 @@ from messenger.channel import (
 )
 from tests.compliance.bench import ACCEPTING, CANARY, DOUBTFUL, Bench, Deed
 from tests.compliance.benches import ADAPTERS
+from tests.support.waiting import until
 from tests.unit.messenger.gates import open_gate, recording_gate, shut_gate
 
 BEGUN = datetime.now(UTC)
@@ -49,9 +50,7 @@ async def told(bench: Bench, *deeds: Deed) -> tuple[Letter, Answer]:
 
 async def until_accepted(bench: Bench) -> None:
     """Wait until the provider has written down what it took: under load that is later than our own deadline."""
-    async with asyncio.timeout(ACCEPTED_WITHIN_S):
-        while not bench.accepted():  # noqa: ASYNC110 - a log is read, nobody tells
-            await asyncio.sleep(0.02)
+    await until(bench.accepted, ACCEPTED_WITHIN_S)
 
 
 async def found(bench: Bench, letter: Letter) -> Found:

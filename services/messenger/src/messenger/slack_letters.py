@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from messenger.channel import Letter
-from messenger.domain import Contact, Outreach, Stops
+from messenger.claims import Claimed
+from messenger.domain import Contact, Outreach
 from messenger.slack_writer import ChatRequest, Member, SlackWriter
 
 
@@ -15,7 +16,7 @@ class SlackLetters:
         self._default_zone = default_zone
         self._writer = writer or SlackWriter()
 
-    async def prepare(self, claimed: Sequence[tuple[Outreach, Contact | None, Stops]], now: datetime) -> None:
+    async def prepare(self, claimed: Sequence[Claimed], now: datetime) -> None:
         """Render what the messages of these rows need, so that writing them waits for nothing."""
         await self._writer.prepare([self._request(row, contact, now) for row, contact, _ in claimed if contact])
 
