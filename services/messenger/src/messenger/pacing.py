@@ -10,8 +10,8 @@ from messenger.domain import Change, Outreach
 ACCOUNT = ""
 """The scope of all that a tenant sends over a channel."""
 
-SPREAD_MAX = 1_000
-"""So many waiting messages of one scope get their moments at once; more would hold up the letter that goes first."""
+SPREAD_MAX = 10_000
+"""So many waiting messages of one scope get their moments at once."""
 
 Key = tuple[str, str]
 """Tenant and scope: a person, or the account."""
