@@ -62,14 +62,6 @@ class Story:
         return [one for one in self.messenger.get("messages", ()) if one["step"] == step]
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """When an ending fact was known to be committed in messenger, at the latest; None: nobody saw it."""
-
-    event: str
-    committed_by: float | None
-
-
 @dataclass(slots=True)
 class Evidence:
     """Everything the rules look at."""
@@ -80,7 +72,7 @@ class Evidence:
     parked: list[Key] = field(default_factory=list)
     stories: dict[Key, Story] = field(default_factory=dict)
     ledger: dict[str, Counter[str]] = field(default_factory=dict)  # by tenant, states
-    stops: dict[str, Stop] = field(default_factory=dict)
+    stops: dict[str, float] = field(default_factory=dict)  # when messenger had surely committed each
     commits: dict[tuple[str, str], float] = field(default_factory=dict)  # of stops, by tenant and what they end
     cut: set[Key] = field(default_factory=set)  # cut after the body began
     refused: set[Key] = field(default_factory=set)  # refused for good
@@ -102,11 +94,11 @@ async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
     place = rig.place
     told = fold(read(place.note("raw")))
     policy = Policy.read(place.evidence / "policy.json")
-    evidence = Evidence(expected(told, policy, until), [])
+    evidence = Evidence(expected(told, policy, until, acknowledged(place, "reminders")), [])
     evidence.told = sum(1 for _ in read(place.note("raw")))
     read_mail(evidence, told, place)
     _read_faults(evidence, place)
-    _read_stops(evidence, place)
+    evidence.stops = acknowledged(place, "messenger")
     for entry in read(place.note("commits")):
         evidence.commits[entry["tenant"], entry["about"]] = entry["committed"]
     evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, lives([*read(place.note("lives"))])))
@@ -155,19 +147,21 @@ def _read_faults(evidence: Evidence, place: Place) -> None:
             evidence.blows[f"at {entry['target'].rpartition('-')[0] or entry['target']}"] += 1
 
 
-def _read_stops(evidence: Evidence, place: Place) -> None:
-    """Find for each stop the first look at which messenger had acknowledged it."""
+def acknowledged(place: Place, service: str) -> dict[str, float]:
+    """Find for each fact of the feeder's that was noted the first look at which a service had acknowledged it."""
     looks = [look for look in read(place.note("watch")) if "done" in look]
-    for ack in read(place.note("acks")):
+    found: dict[str, float] = {}
+    for ack in read(place.note("acks")):  # told again after a loss: the first time counts
         where = f"{ack['place'][0]}[{ack['place'][1]}]"
         seen = (
             look["at"]
             for look in looks
-            if look["cluster"] == ack["cluster"] and look["done"]["messenger"].get(where, 0) > ack["offset"]
+            if look["cluster"] == ack["cluster"] and look["done"][service].get(where, 0) > ack["offset"]
         )
-        before = evidence.stops.get(ack["id"])  # told again after a loss: the first time counts
-        if before is None or before.committed_by is None:
-            evidence.stops[ack["id"]] = Stop(ack["id"], next(seen, None))
+        at = next(seen, None)
+        if at is not None:
+            found.setdefault(ack["id"], at)
+    return found
 
 
 def stalls(

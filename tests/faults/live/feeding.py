@@ -20,7 +20,8 @@ from tests.faults.logs import read
 CHUNK_S = 0.25
 SEND_WITHIN_S = 20
 AGAIN_AFTER_S = 0.5
-STOPS = ("completed.v1", "withdrawn.v1")
+ASKED_FOR = ("completed.v1", "withdrawn.v1", "people.recorded.v1")
+"""The facts of which the judge asks when a service had surely heard them."""
 Line = dict[str, Any]
 
 
@@ -104,7 +105,7 @@ class Feeder:
                             "cluster": self.cluster,
                         }
                         for line, at in zip(lines, places, strict=True)
-                        if dict(line["headers"]).get("ce_type", "").endswith(STOPS)
+                        if dict(line["headers"]).get("ce_type", "").endswith(ASKED_FOR)
                     ]
                 )
                 return

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.faults.live.evidence import Accept, Evidence, Stop, Story
+from tests.faults.live.evidence import Accept, Evidence, Story
 from tests.faults.live.policy import Policy
 from tests.faults.live.story import Cast, Fact, story
 from tests.faults.live.truth import Key, Notice, expected, fold
@@ -61,5 +61,5 @@ def clean(told: list[Fact]) -> Evidence:
             decision = {"step": key.step, "requested": False, "reason": reason}
             evidence.stories[key] = Story({"decisions": [decision]}, {"messages": []})
         for event in notice.stops:
-            evidence.stops[event] = Stop(event, notice.due_at + 5)
+            evidence.stops[event] = notice.due_at + 5
     return evidence

@@ -68,7 +68,7 @@ def i3_after_stop(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("I3 after stop", f"{name(accept.key)}: {reasons} before it was due")
             continue
         for event in notice.stops:
-            committed_by = evidence.stops[event].committed_by if event in evidence.stops else None
+            committed_by = evidence.stops.get(event)
             if committed_by is not None and accept.begun > committed_by + READ_LATER_S:
                 late_s = accept.begun - committed_by
                 yield Violation("I3 after stop", f"{name(accept.key)}, {late_s:.1f} s after {event} was committed")

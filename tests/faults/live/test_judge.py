@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.live.evidence import Accept, Evidence, Story, leaks, lives, stalls
-from tests.faults.live.given import BURST, NOW, POLICY, accept, clean, facts, notices
+from tests.faults.live.given import BURST, NOW, POLICY, UNTIL, accept, clean, facts, notices, raw
 from tests.faults.live.judge import check, report
 from tests.faults.live.policy import Policy
-from tests.faults.live.truth import Key
+from tests.faults.live.truth import Key, Notice, expected, fold
 from tests.faults.plan import IN_THE_OPEN, NO_TLS, TLS_FAILURES
 
 
@@ -44,7 +44,7 @@ def doubled(evidence: Evidence) -> None:
 def after_stop(evidence: Evidence) -> None:
     """Ten seconds after messenger had acknowledged what ended it."""
     key = sent(evidence, "may")
-    committed_by = max(evidence.stops[event].committed_by or 0 for event in evidence.notices[key].stops)
+    committed_by = max(evidence.stops[event] for event in evidence.notices[key].stops)
     evidence.accepts.append(accept(key, committed_by + 10))
 
 
@@ -256,6 +256,21 @@ def test_stall_counts_only_while_every_replica_is_ready() -> None:
     ready = [{"at": 0.0, "ready": ["m-1", "m-2", "r-1"]}, {"at": 5.0, "ready": ["m-1", "r-1"]}]
 
     assert lives(ready) == [(0.0, {"m", "r"}), (5.0, {"r"})]
+
+
+def test_earlier_step_may_be_silent_over_an_unknown_person_until_reminders_has_heard_of_that_person() -> None:
+    """Decision 0004, and C6: a brake on people's topic lets trainings overtake them for as long as it holds."""
+    lines = fold(raw(facts()))
+    by_id = {person.told_by: person for person in lines.people.values()}
+    heard = dict.fromkeys(by_id, NOW.timestamp() + 1_000)
+
+    def unknown(known: dict[Key, Notice]) -> set[Key]:
+        return {key for key, notice in known.items() if "recipient_unknown" in notice.reasons}
+
+    soon, late = expected(lines, POLICY, UNTIL), expected(lines, POLICY, UNTIL, heard)
+    assert unknown(soon) < unknown(late)
+    assert unknown(late) == {key for key, notice in late.items() if "superseded" in notice.reasons}
+    assert [key for key in late if late[key].verdict != soon[key].verdict] == []
 
 
 def test_truth_knows_the_moments_by_heart() -> None:

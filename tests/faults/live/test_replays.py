@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.live import c6
-from tests.faults.live.evidence import Evidence, Stop, Story
+from tests.faults.live.evidence import Evidence, Story
 from tests.faults.live.given import NOW, POLICY, accept, facts, raw
 from tests.faults.live.judge import check
 from tests.faults.live.killers import KILLERS, KILLS, TENANT, killers, requests
@@ -37,7 +37,7 @@ def evidence_fixture() -> Evidence:
             ended = {"step": key.step, "state": "suppressed", "reason": "withdrawn"}
             evidence.stories[key] = Story({}, {"messages": [ended]})
         for event in notice.stops:
-            evidence.stops[event] = Stop(event, PUT_AWAY_AT)
+            evidence.stops[event] = PUT_AWAY_AT
     return evidence
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -14,6 +14,8 @@ from tests.faults.live.policy import Policy
 ENDS = {"training.completed.v1": "completed", "training.withdrawn.v1": "withdrawn"}
 ABOUT_S = 5.0
 """Two topics: which of two facts told within this time is heard first, nobody knows."""
+BY_FILE_S = 60.0
+"""So long may it take from the answer to a file until reminders has heard of the people in it."""
 OVERTAKEN = frozenset({"superseded", "expired"})
 
 
@@ -61,7 +63,8 @@ class Person:
     zone: str = ""
     mail: str = ""
     told_at: float = 0
-    known_by: float = 0  # the same, but for who comes by a file: when its import was answered
+    told_by: str = ""  # the event that told of them first; empty for who comes by a file
+    known_by: float = 0  # when told, but for who comes by a file: when its import was answered
     version: int = 0
     departed: bool = False
 
@@ -89,7 +92,7 @@ def fold(raw: Iterable[dict[str, Any]]) -> Told:
             continue
         data = json.loads(line["value"])
         if kind == "people.recorded.v1":
-            _person(told.people[data["tenant_id"], data["person_id"]], data, line["at"])
+            _person(told.people[data["tenant_id"], data["person_id"]], data, line["at"], headers["ce_id"])
             continue
         if kind in ("outreach.requested.v1", "outreach.requested.v2"):
             asked = Key(data["tenant_id"], data["person_id"], data["about"], data["step"])
@@ -116,24 +119,29 @@ def _file(told: Told, files: dict[str, list[Person]], line: dict[str, Any]) -> N
     for row in csv.DictReader(io.StringIO(line["csv"])):
         known = told.people[line["tenant"], row["person_id"]]
         more = {"version": known.version + 1, "status": row["status"], "zone": row["time_zone"]}
-        _person(known, {**more, "personal": {"mail": row["mail"]}}, line["at"])
+        _person(known, {**more, "personal": {"mail": row["mail"]}}, line["at"], "")
         known_now.append(known)
 
 
-def _person(known: Person, data: dict[str, Any], at: float) -> None:
+def _person(known: Person, data: dict[str, Any], at: float, event: str) -> None:
     if data["version"] > known.version:
-        known.told_at = known.told_at or at
+        if not known.version:
+            known.told_at, known.told_by = at, event
         known.version, known.departed = data["version"], data["status"] == "departed"
         known.zone, known.mail = data["zone"], data["personal"]["mail"]
 
 
-def expected(told: Told, policy: Policy, until: float) -> dict[Key, Notice]:
-    """Say what must have become of every notification whose moment lay before `until`."""
+def expected(told: Told, policy: Policy, until: float, heard: Mapping[str, float] | None = None) -> dict[Key, Notice]:
+    """Say what must have become of every notification whose moment lay before `until`.
+
+    Of people's events `heard` says when reminders had surely heard them; the topics of people and trainings overtake
+    each other, and by a brake on one of them they do so for long.
+    """
     notices = (
         notice
         for (tenant, name), known in told.assignments.items()
         if known.given_at is not None
-        for notice in _of(tenant, name, known, told.people[tenant, known.person], policy, until)
+        for notice in _of(tenant, name, known, told.people[tenant, known.person], policy, until, heard or {})
     )
     return {notice.key: notice for notice in (*notices, *_asked(told, until))}
 
@@ -149,7 +157,22 @@ def _asked(told: Told, until: float) -> Iterator[Notice]:
             yield Notice(key, person.mail, "may" if reasons else "must", at, reasons, stops)
 
 
-def _of(tenant: str, name: str, known: Assignment, person: Person, policy: Policy, until: float) -> Iterator[Notice]:
+def _heard_by(person: Person, heard: Mapping[str, float]) -> float:
+    """Say until when reminders may not have known this person."""
+    if person.known_by:
+        return person.known_by + BY_FILE_S
+    return max(person.told_at + ABOUT_S, heard.get(person.told_by, 0.0))
+
+
+def _of(
+    tenant: str,
+    name: str,
+    known: Assignment,
+    person: Person,
+    policy: Policy,
+    until: float,
+    heard: Mapping[str, float],
+) -> Iterator[Notice]:
     moments = [(step, at) for step, at in _moments(known, person.zone, policy) if at <= until]
     known_at = max(known.told_at, person.told_at)
     late = [at for _, at in moments if at <= known_at]
@@ -168,7 +191,7 @@ def _of(tenant: str, name: str, known: Assignment, person: Person, policy: Polic
             verdict = "may"
         if place < len(moments) - 1:
             silent = silent | OVERTAKEN
-            if max(person.told_at, person.known_by) + ABOUT_S > known.told_at:
+            if _heard_by(person, heard) > known.told_at:
                 silent = silent | {"recipient_unknown"}
         yield Notice(Key(tenant, known.person, name, step), person.mail, verdict, max(at, known_at), silent, ends)
 
