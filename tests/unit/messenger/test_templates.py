@@ -13,13 +13,12 @@ import pytest
 from duly_chassis.policy_file import PolicyError
 from messenger.app import build
 from messenger.counts import Counts
-from messenger.mail import MailWriter
 from messenger.settings import Settings
 from messenger.template_files import TemplateRefused
 from messenger.templates import load
 from messenger.unsendable import Unsendable
+from tests.unit.messenger.given_mails import ANN, a_request, a_writer, parsed, part
 from tests.unit.messenger.given_templates import SHIPPED, a_version, exchange
-from tests.unit.messenger.test_mail import ANN, a_request, parsed, part
 
 NOW = datetime(2014, 2, 3, 8, tzinfo=UTC)
 EN_WORDS = SHIPPED / "en.yaml"
@@ -34,19 +33,19 @@ def refused(folder: Path) -> list[str]:
 
 def test_tenant_without_its_own_gets_the_shipped_message(tmp_path: Path) -> None:
     exchange(a_version(tmp_path) / "en.yaml", "Your training is due soon", "Acme asks")
-    writer = MailWriter(load(tmp_path))
+    writer = a_writer(catalogue=load(tmp_path))
     acme, globex = (writer.write(replace(a_request(), tenant=tenant)) for tenant in ("acme", "globex"))
 
     assert "Acme asks" in part(acme, "html")
     assert "Your training is due soon" in part(globex, "html")
-    assert globex.wording == MailWriter().write(a_request()).wording
+    assert globex.wording == a_writer().write(a_request()).wording
 
 
 def test_highest_version_wins_and_a_letter_names_it(tmp_path: Path) -> None:
     for number in (2, 10, 9):
         exchange(a_version(tmp_path, number) / "en.yaml", "Reminder:", f"Number {number}:")
 
-    letter = MailWriter(load(tmp_path)).write(a_request())
+    letter = a_writer(catalogue=load(tmp_path)).write(a_request())
 
     assert parsed(letter)["Subject"].startswith("Number 10:")
     assert re.fullmatch(r"10\.en\.[0-9a-f]{12}", letter.wording)
@@ -55,7 +54,7 @@ def test_highest_version_wins_and_a_letter_names_it(tmp_path: Path) -> None:
 def test_wordings_version_changes_with_every_letter_of_it(tmp_path: Path) -> None:
     exchange(a_version(tmp_path) / "en.yaml", "nothing more to do.", "nothing more to do!")
 
-    assert MailWriter(load(tmp_path)).write(a_request()).wording != MailWriter().write(a_request()).wording
+    assert a_writer(catalogue=load(tmp_path)).write(a_request()).wording != a_writer().write(a_request()).wording
 
 
 @pytest.mark.parametrize(
@@ -82,7 +81,7 @@ def test_language_falls_back_to_language_tenant_site_and_english(
     (path / "de-AT.yaml").write_text((path / "de.yaml").read_text("utf-8").replace("Guten Tag", "Grüß Gott"), "utf-8")
     catalogue = load(tmp_path, site, {"acme": tenant_locale} if tenant_locale else {})
 
-    letter = MailWriter(catalogue).write(a_request(replace(ANN, locale=locale)))
+    letter = a_writer(catalogue=catalogue).write(a_request(replace(ANN, locale=locale)))
 
     assert parsed(letter)["Content-Language"] == language
     assert "[[" not in part(letter, "plain") + part(letter, "html")
@@ -93,14 +92,14 @@ def test_message_without_english_is_sent_in_its_first_language(tmp_path: Path) -
     exchange(path / "message.yaml", "[en, de]", "[de]")
     (path / "en.yaml").unlink()
 
-    letter = MailWriter(load(tmp_path)).write(a_request())
+    letter = a_writer(catalogue=load(tmp_path)).write(a_request())
 
     assert parsed(letter)["Subject"] == "Erinnerung: Fire safety & first aid ist am 31. Januar 2014 fällig"
 
 
 def test_dates_are_said_in_the_language_of_the_words() -> None:
     """No joined fragments: a sentence is in one language."""
-    writer = MailWriter(load(None, "en-GB"))
+    writer = a_writer(catalogue=load(None, "en-GB"))
 
     assert (
         "is due on 1 February 2014"
@@ -110,7 +109,7 @@ def test_dates_are_said_in_the_language_of_the_words() -> None:
 
 def test_missing_translation_is_counted(tmp_path: Path) -> None:
     counts = Counts()
-    writer = MailWriter(load(tmp_path), counts=counts)
+    writer = a_writer(catalogue=load(tmp_path), counts=counts)
     for locale in ("fr-FR", "fr", "de-AT", "en", None):
         writer.write(a_request(replace(ANN, locale=locale)))
 
@@ -358,7 +357,9 @@ def test_plural_has_every_form_that_the_language_needs(
 def test_plural_form_is_the_languages_own(tmp_path: Path, days: int, form: str) -> None:
     test_plural_has_every_form_that_the_language_needs(tmp_path, "pl", {"one", "few", "many", "other"}, "")
     to = replace(ANN, zone="UTC", locale="pl-PL")
-    letter = MailWriter(load(tmp_path)).write(a_request(to, due_at=f"2014-02-{17 + days - 14:02}T12:00:00Z", now=NOW))
+    letter = a_writer(catalogue=load(tmp_path)).write(
+        a_request(to, due_at=f"2014-02-{17 + days - 14:02}T12:00:00Z", now=NOW)
+    )
 
     assert f"<{form}> {days}" in part(letter, "plain")
     assert f"&lt;{form}&gt; {days}" in part(letter, "html")
@@ -371,7 +372,7 @@ def test_right_to_left_language_is_laid_out_from_the_right(tmp_path: Path) -> No
     he = EN_WORDS.read_text("utf-8").replace("  other: That", "  two: In two days.\n  one: In a day.\n  other: That")
     (path / "he.yaml").write_text(he, "utf-8")
 
-    html = part(MailWriter(load(tmp_path)).write(a_request(replace(ANN, locale="he-IL"))), "html")
+    html = part(a_writer(catalogue=load(tmp_path)).write(a_request(replace(ANN, locale="he-IL"))), "html")
 
     assert '<html lang="he" dir="rtl"' in html
     assert "direction:ltr" not in html
@@ -393,7 +394,7 @@ def test_right_to_left_language_is_laid_out_from_the_right(tmp_path: Path) -> No
 def test_link_leads_only_to_the_hosts_of_the_tenant(link: str, allowed: bool) -> None:
     """S-31."""
     settings = Settings.sample(link_hosts="acme=lms.acme.example, *.learn.example; globex=lms.globex.example")
-    writer = MailWriter(hosts=settings.link_hosts)
+    writer = a_writer(hosts=settings.link_hosts)
 
     if allowed:
         assert link in part(writer.write(a_request(link=link)), "plain")
