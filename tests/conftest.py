@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from duly_chassis import migrate
+from duly_chassis import kafka_topics
 from duly_local.stack import Endpoints, Stack
 from tests.support import databases
 
@@ -26,7 +26,7 @@ def stack() -> Iterator[tuple[Stack, Endpoints]]:
     running = Stack(folder / "state", inbox=False)
     try:
         with running as endpoints:
-            asyncio.run(migrate.create_topics(endpoints.kafka_bootstrap, lambda _text: None))
+            asyncio.run(kafka_topics.create(endpoints.kafka_bootstrap, lambda _text: None))
             # Each test has a database of its own, and no test cuts this machine's power.
             databases.execute(endpoints.database_url, "ALTER SYSTEM SET fsync = off")
             databases.execute(endpoints.database_url, "SELECT pg_reload_conf()")
