@@ -1,4 +1,7 @@
-"""The one stack of a test run: PostgreSQL and Kafka as `duly up` runs them, started when first asked for."""
+"""What a test run starts once, when first asked for: PostgreSQL and Kafka as `duly up` runs them, and the peers.
+
+In a run without the peers, tests that need them say how to get them, and fail.
+"""
 
 import asyncio
 import shutil
@@ -11,6 +14,8 @@ import pytest
 
 from duly_chassis import kafka_topics
 from duly_local.stack import Endpoints, Stack
+from tests.peers.install import Peers, installed
+from tests.peers.vendors import Emulated, emulated
 from tests.support import databases
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -45,3 +50,16 @@ def endpoints(stack: tuple[Stack, Endpoints]) -> Endpoints:
 def template(endpoints: Endpoints) -> str:
     """Migrate one database; each test gets a copy of it."""
     return databases.make_template(endpoints.database_url)
+
+
+@pytest.fixture(scope="session")
+def peers() -> Peers:
+    """Where the peers lie."""
+    return installed()
+
+
+@pytest.fixture(scope="session")
+def vendors(peers: Peers) -> Iterator[Emulated]:
+    """Slack and Twilio, emulated, with a proxy for faults before each."""
+    with tempfile.TemporaryDirectory(prefix="duly-peers-") as name, emulated(peers, Path(name)) as running:
+        yield running
