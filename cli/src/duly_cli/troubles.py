@@ -4,15 +4,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import asyncpg
 import typer
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from duly_chassis.entries import UnknownService
-from duly_chassis.plain import PlainError, setting_faults
+from duly_chassis.plain import Misset, PlainError, setting_faults
 from duly_chassis.policy_file import PolicyError
-from duly_chassis.serving import Misset
 from duly_cli.asking import HeldByBrake
 from duly_cli.rehearsal.tables import OuladError
 from duly_local.errors import LocalError
@@ -40,8 +37,16 @@ def told_plainly() -> Iterator[None]:
         _end([str(error)], HELD)
     except (LocalError, PlainError) as error:
         _end([str(error)], FAILED)
-    except (asyncpg.PostgresError, KafkaError, OSError) as error:
+    except tuple(_went_away()) as error:
         _end([f"{type(error).__name__}: a server went away; run the same command again to go on"], FAILED)
+
+
+def _went_away() -> Iterator[type[Exception]]:
+    """Name what clients raise when their server is gone, of those that are loaded: loading one takes long."""
+    yield OSError
+    for module, name in (("asyncpg", "PostgresError"), ("aiokafka.errors", "KafkaError")):
+        if module in sys.modules:
+            yield getattr(sys.modules[module], name)
 
 
 def _end(lines: Sequence[str], code: int) -> None:
