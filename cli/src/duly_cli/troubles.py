@@ -8,10 +8,8 @@ import typer
 from pydantic import ValidationError
 
 from duly_chassis.entries import UnknownService
-from duly_chassis.plain import Misset, PlainError, setting_faults
-from duly_chassis.policy_file import PolicyError
+from duly_chassis.plain import FileError, Misset, PlainError, setting_faults
 from duly_cli.asking import HeldByBrake
-from duly_cli.rehearsal.tables import OuladError
 from duly_local.errors import LocalError
 
 FAILED, USAGE, HELD = 1, 2, 3
@@ -27,7 +25,7 @@ def told_plainly() -> Iterator[None]:
     """Turn known troubles into lines on stderr and an exit code: 1 failed, 2 usage, 3 held by a brake."""
     try:
         yield
-    except (OuladError, PolicyError) as error:
+    except FileError as error:
         _end(error.lines, USAGE)
     except ValidationError as error:
         _end(setting_faults(error), USAGE)
