@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from duly_chassis import kafka_topics
+from duly_local import postgres
 from duly_local.stack import Endpoints, Stack
 from tests.peers.install import Peers, installed
 from tests.peers.vendors import Emulated, emulated
@@ -30,13 +31,14 @@ def stack() -> Iterator[tuple[Stack, Endpoints]]:
     folder.chmod(0o755)
     running = Stack(folder / "state", inbox=False)
     try:
-        with running as endpoints:
-            asyncio.run(kafka_topics.create(endpoints.kafka_bootstrap, lambda _text: None))
-            # Each test has a database of its own, and no test cuts this machine's power.
-            databases.execute(endpoints.database_url, "ALTER SYSTEM SET fsync = off")
-            databases.execute(endpoints.database_url, "SELECT pg_reload_conf()")
-            yield running, endpoints
+        with pytest.MonkeyPatch.context() as patched:
+            # Each test has a database of its own, made and dropped; none of these tests cuts this machine's power.
+            patched.setitem(postgres.SETTINGS, "fsync", "off")
+            endpoints = running.start()
+        asyncio.run(kafka_topics.create(endpoints.kafka_bootstrap, lambda _text: None))
+        yield running, endpoints
     finally:
+        running.stop()
         shutil.rmtree(folder)
 
 
@@ -50,6 +52,12 @@ def endpoints(stack: tuple[Stack, Endpoints]) -> Endpoints:
 def template(endpoints: Endpoints) -> str:
     """Migrate one database; each test gets a copy of it."""
     return databases.make_template(endpoints.database_url)
+
+
+@pytest.fixture(scope="session")
+def pool(endpoints: Endpoints, template: str) -> databases.Pool:
+    """Lend migrated databases."""
+    return databases.Pool(endpoints.database_url, template)
 
 
 @pytest.fixture(scope="session")
