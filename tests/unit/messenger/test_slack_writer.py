@@ -20,9 +20,8 @@ from messenger.slack_writer import SlackWriter
 from messenger.templates import load
 from messenger.unsendable import AddressRefused, BadValue, MissingValue, TooLarge, Unsendable
 from tests.unit.messenger.given_mails import NOW, OUTREACH_ID, PEOPLE, VALUES, check_golden
-from tests.unit.messenger.given_templates import a_version, exchange
+from tests.unit.messenger.given_templates import a_version, exchange, refused
 from tests.unit.messenger.test_renderer import an_outreach
-from tests.unit.messenger.test_templates import refused
 
 WRITER = SlackWriter()
 LINK = "https://lms.example/courses/7?from=chat&x=1"

@@ -7,8 +7,7 @@ import pytest
 from messenger.templates import load
 from messenger.unsendable import NotWorded
 from tests.unit.messenger.given_mails import a_request, a_writer
-from tests.unit.messenger.given_templates import a_version, exchange
-from tests.unit.messenger.test_templates import refused
+from tests.unit.messenger.given_templates import a_version, exchange, refused
 
 
 def test_words_of_a_text_stand_beside_the_mails_in_every_language() -> None:
