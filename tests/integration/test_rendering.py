@@ -30,7 +30,11 @@ STATE = "SELECT message || ' ' || state || ' ' || reason FROM ledger ORDER BY ou
 @pytest.fixture(name="child")
 async def child_fixture(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ChildRenderer]:
     """Give a child the time that a second of processor time takes on a busy machine."""
-    for name in ("renderer.ANSWER_WITHIN_S", "renderer.START_WITHIN_S", "drafts.RENDERING_S_MAX"):
+    for name in (
+        "renderer.ANSWER_WITHIN_S",
+        "renderer.START_WITHIN_S",
+        "drafts.RENDERING_S_MAX",
+    ):
         monkeypatch.setattr(f"messenger.{name}", 8.0)
     child = ChildRenderer(Counts())
     yield child

@@ -13,7 +13,7 @@ from messenger.return_path import ReturnPath
 
 
 class Pen(Protocol):
-    """Who writes in one channel's form: mail.py, slack_writer.py, sms_writer.py, teams_writer.py."""
+    """Who writes in one channel's form: mail.py, slack_writer.py and the others."""
 
     async def prepare(self, requests: Sequence[Request]) -> None:
         """Render what these need and none needed before; `write` tells what came of it."""
