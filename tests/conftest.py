@@ -24,6 +24,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of one file go to one worker, and what takes longest begin first (`make test` has several)."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.get_closest_marker("campaign") is None)
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[tuple[Stack, Endpoints]]:
     """Start both servers once per run, in a folder that PostgreSQL's own user may reach."""
