@@ -331,6 +331,19 @@ async def test_doubt_is_settled_by_the_providers_own_word_only(
     assert abs(provider.asked[0].first_posted_at - posted_at) < timedelta(seconds=5)  # the wall clock, not the driven
 
 
+async def test_message_that_was_read_back_goes_on_after_its_minutes_as_one_that_was_accepted_at_once(
+    channelled: Bench,
+) -> None:
+    await ask(channelled)
+    await doubt(channelled)
+    await asker(channelled.context(), Provider(Accepted("D1/17.0")), "slack").step()
+    assert await channelled.column("SELECT next_due_at FROM ledger") == [channelled.clock.now() + 30 * A_MINUTE]
+    channelled.clock.move_to(channelled.clock.now() + 30 * A_MINUTE)
+    await channelled.timer(UNANSWERED)()
+
+    assert await channelled.column(STATE) == ["sms due unanswered"]
+
+
 async def test_message_that_is_not_there_is_sent_again_at_once_and_searched_from_its_first_attempt(
     channelled: Bench,
 ) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,13 +18,13 @@ from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOut
 from messenger import block_orders, blocks, handlers
 from messenger.block_list import BlockList
 from messenger.channel import InDoubt, Letter, RefusedForGood
-from messenger.domain import Contact, Outreach
+from messenger.domain import CHANNELS, Contact, Outreach
 from messenger.sender import Sender
 from messenger.store import Store
 from tests.support import callbacks
 from tests.support.bench import Bench
 from tests.support.callbacks import KEY, NUMBER, SENDER, SHARED, sid
-from tests.support.post import Post, rules
+from tests.support.post import ALWAYS, Post, rules
 from tests.support.records import MOMENT, Tape, person, requested
 
 pytestmark = pytest.mark.connected
@@ -33,7 +33,10 @@ OUTREACH = UUID(int=1)
 DIGEST = number_digest(KEY, "acme", NUMBER, SENDER)
 LISTED = BlockList((KEY,), {SENDER: ("acme",)})
 WANTED = {("acme", OUTREACH): LISTED.of("acme", NUMBER)}
+HOURS = dict.fromkeys(CHANNELS, ALWAYS)
 STATE = "SELECT state || ' ' || reason FROM ledger ORDER BY outreach_id"
+WAITS_FOR_AN_ANSWER = '[{"channel": "mail", "after_min": 30, "when": ["unanswered"]}]'
+UNANSWERED = 2  # among messenger's timers
 
 
 def out(seconds: int = 0, tenant: str = "acme") -> SmsOptedOutV1:
@@ -261,7 +264,7 @@ async def test_s69_stop_in_a_report_blocks_the_number_once(messengers: Bench) ->
     for number in range(2):
         facts = [Fact(str(number), "x", report("failed", "21610"), 0)]
         async with messengers.database.transaction() as connection:
-            await handlers.delivery_reported(facts, MOMENT, Store(connection), listed=LISTED)
+            await handlers.delivery_reported(facts, MOMENT, Store(connection), listed=LISTED, hours=HOURS)
 
     assert heard.topic.name == "duly.signals"
     assert await asked(messengers) == set(WANTED)
@@ -317,6 +320,28 @@ async def test_report_settles_what_is_in_doubt_and_what_is_parked(messengers: Be
     assert (await messengers.column("SELECT reason FROM ledger_history ORDER BY id"))[-2:] == [
         "report_delivered",
         "report_failed",
+    ]
+
+
+@pytest.mark.parametrize("state", ["in_doubt", "parked", "posting", "due", "held"])
+async def test_report_that_settles_a_text_as_sent_lets_its_policy_wait_for_an_answer_inside_the_hours(
+    messengers: Bench, state: str
+) -> None:
+    """As one that was accepted directly: 20 minutes before 21:00 in Berlin, and 10 more from 08:00 there on."""
+    tape = Tape()
+    evening = MOMENT.replace(hour=19, minute=40)
+    await messengers.apply(tape.record(person(zone="Europe/Berlin"), "v1"))
+    await texted(messengers, tape, state)
+    await messengers.outside.execute("UPDATE ledger SET plan = $1", WAITS_FOR_AN_ANSWER)
+    messengers.clock.move_to(evening)
+    await messengers.apply(tape.record(report("queued"), "1"), tape.record(report("delivered"), "2"))
+
+    assert await messengers.column(STATE) == ["sent accepted"]
+    assert await messengers.column("SELECT next_due_at FROM ledger") == [evening + timedelta(hours=11, minutes=30)]
+    messengers.clock.move_to(evening + timedelta(hours=12))
+    await messengers.timer(UNANSWERED)()
+    assert await messengers.column("SELECT channel || ' ' || state || ' ' || reason FROM ledger") == [
+        "mail due unanswered"
     ]
 
 

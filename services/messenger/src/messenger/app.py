@@ -69,6 +69,8 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
     words, path = Words(settings), return_path(settings)
     here = [line.name for line in channels.set_up(settings)]
     policy = plan_file.load(settings.channel_policy_file) if settings.channel_policy_file else ChannelPolicy()
+    permitted = channels.permitted(settings)
+    take = bounce_orders.takes(path, permitted[MAIL])
     plans = Plans(policy, here, NOT_SET_UP)
     return Service(
         name="messenger",
@@ -81,13 +83,17 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
                 topics.OUTREACH, (OutreachRequestedV1, OutreachRequestedV2), partial(handlers.requested, policy=policy)
             ),
             Listen(topics.SIGNALS, (SmsOptedOutV1, SmsOptedInV1), handlers.opted),
-            Listen(topics.SIGNALS, (DeliveryReportedV1,), partial(handlers.delivery_reported, listed=listed(settings))),
+            Listen(
+                topics.SIGNALS,
+                (DeliveryReportedV1,),
+                partial(handlers.delivery_reported, listed=listed(settings), hours=permitted),
+            ),
         ),
         timers=(
             When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park),
             When("elsewhere", partial(Store.claim_elsewhere, channels=channels.missing(here)), timers.elsewhere),
             When("unanswered", Store.claim_unanswered, timers.unanswered),
-            When("held", Store.claim_held, partial(timers.held, hours=channels.permitted(settings))),
+            When("held", Store.claim_held, partial(timers.held, hours=permitted)),
             When("released", Store.claim_released, partial(timers.released, interval=settings.release_interval())),
         ),
         loops=(*listening(settings, path), *sending(settings, words, path), words.loop),
@@ -104,7 +110,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
         acts=(
             Act("/v1/parked/send", orders.send),
             Act("/v1/parked/settle", orders.settle),
-            Act("/v1/bounces/take", bounce_orders.takes(path), bounce_orders.TAKE_BYTES_MAX, bounce_orders.count),
+            Act("/v1/bounces/take", take, bounce_orders.TAKE_BYTES_MAX, bounce_orders.count),
             Act("/v1/bounces/revive", bounce_orders.revive),
             Act("/v1/blocks/lift", block_orders.lift),
         ),
@@ -137,7 +143,7 @@ def listening(settings: Settings, path: ReturnPath | None) -> tuple[Loop, ...]:
     """Name the door for bounces, where one is set."""
     if path is None or settings.bounce_port is None:
         return ()
-    door = BounceDoor(path, settings.bounce_host, settings.bounce_port)
+    door = BounceDoor(path, channels.permitted(settings)[MAIL], settings.bounce_host, settings.bounce_port)
     return (Loop("bounces", door.start, settings.tick_interval_s, door.close, woken=False),)
 
 

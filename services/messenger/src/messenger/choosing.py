@@ -58,11 +58,18 @@ def settled(
     if isinstance(answer, RefusedForGood) and answer.address:
         return moved(change, now)
     if change.state == "sent":
-        return replace(change, next_due_at=due_to_move(outreach, UNANSWERED, now, zone, hours))
+        return awaiting(change, zone, hours, now)
     until = due_to_move(outreach, UNDELIVERED, outreach.leg_since or outreach.not_before, zone, hours)
     if change.state == "due" and until is not None and change.next_due_at is not None:
         return replace(change, next_due_at=max(now, min(change.next_due_at, until)))
     return change
+
+
+def awaiting(change: Change, zone: str | None, hours: Hours, now: datetime) -> Change:
+    """Give what turns out to be sent, whoever says so, the moment at which its policy goes on if nothing ends it."""
+    if change.state != "sent":
+        return change
+    return replace(change, next_due_at=due_to_move(change.outreach, UNANSWERED, now, zone, hours))
 
 
 def unwritable(change: Change, now: datetime) -> Change:
