@@ -11,7 +11,7 @@ from duly_chassis.host import Host
 from duly_chassis.logs import configure
 from duly_chassis.service import Act, Context, Entry, Listen, Loop, OwnBrakes, Service, Step, When
 from duly_contracts import topics
-from duly_contracts.decisions import AddressLostV1
+from duly_contracts.decisions import AddressLostV1, ZoneNotFoundV1
 from duly_contracts.outreach import (
     OutreachFailedV1,
     OutreachRequestedV1,
@@ -76,7 +76,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
         name="messenger",
         work=Store,
         listens=(
-            Listen(topics.PEOPLE, (PersonRecordedV1,), handlers.people),
+            Listen(topics.PEOPLE, (PersonRecordedV1,), partial(handlers.people, hours=permitted[MAIL])),
             Listen(topics.TRAINING, ENDING_FACTS, handlers.training),
             Listen(topics.OUTREACH, (OutreachWithdrawnV1,), handlers.withdrawn),
             Listen(
@@ -97,7 +97,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             When("released", Store.claim_released, partial(timers.released, interval=settings.release_interval())),
         ),
         loops=(*listening(settings, path), *sending(settings, words, path), words.loop),
-        emits=(OutreachSentV1, OutreachSentV2, OutreachSuppressedV1, OutreachFailedV1, AddressLostV1),
+        emits=(OutreachSentV1, OutreachSentV2, OutreachSuppressedV1, OutreachFailedV1, AddressLostV1, ZoneNotFoundV1),
         answers={
             "/v1/explain": answers.explain,
             "/v1/parked": answers.parked,

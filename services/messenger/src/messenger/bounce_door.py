@@ -15,8 +15,8 @@ from duly_chassis.faults import fingerprint
 from duly_chassis.logs import log
 from duly_chassis.service import Context, Step
 from messenger import taking
-from messenger.domain import Hours
 from messenger.dsn import MAIL_BYTES_MAX
+from messenger.hours import Hours
 from messenger.return_path import ReturnPath
 from messenger.store import Store
 

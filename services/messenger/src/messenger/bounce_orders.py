@@ -10,8 +10,9 @@ from typing import Any
 from duly_chassis.metrics import Metrics
 from duly_chassis.web import Refusal, needed
 from messenger import taking
-from messenger.domain import Change, Hours
+from messenger.domain import Change
 from messenger.dsn import MAIL_BYTES_MAX
+from messenger.hours import Hours
 from messenger.return_path import ReturnPath
 from messenger.store import Store
 

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from messenger import choosing
 from messenger.channel import Accepted, Found, NotAsked, NotThere, RefusedForGood, Unclear
-from messenger.domain import Change, Hours, Outreach
+from messenger.domain import Change, Outreach
+from messenger.hours import Hours
 
 CHECKS_MAX = 5
 """So many unclear answers, and a person decides (RELIABILITY 6.7)."""

@@ -10,14 +10,19 @@ from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOut
 from duly_contracts.training import TrainingEvent
 from messenger import block_list, blocking, choosing, outcomes, reports
 from messenger.block_list import BlockList, Message
-from messenger.domain import Change, Hours
+from messenger.domain import Change
+from messenger.hours import Hours
 from messenger.plans import ChannelPolicy
 from messenger.store import MAIL_ALONE, Key, Requested, Store
 
 
-async def people(facts: Sequence[Fact[PersonRecordedV1]], now: datetime, tx: Store) -> None:
-    """Take over how people are reached; messages that waited for an address look again."""
+async def people(facts: Sequence[Fact[PersonRecordedV1]], now: datetime, tx: Store, *, hours: Hours) -> None:
+    """Take over how people are reached; messages that waited for an address look again. A missing zone is told."""
     await tx.save_contacts(facts)
+    for fact in facts:
+        missing = outcomes.zone_not_found(fact.data, hours)
+        if missing is not None:
+            tx.emit(*missing, fact.trace)
     await tx.wake_person({(fact.data.tenant_id, fact.data.person_id) for fact in facts}, now)
 
 

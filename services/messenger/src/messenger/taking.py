@@ -12,7 +12,8 @@ from uuid import UUID
 from duly_chassis.addresses import address_digest
 from messenger import bounces, choosing, dsn, outcomes
 from messenger.bounces import Kind, Report
-from messenger.domain import Contact, Hours, Outreach
+from messenger.domain import Contact, Outreach
+from messenger.hours import Hours
 from messenger.return_path import ReturnPath, Ticket
 from messenger.store import Store
 
