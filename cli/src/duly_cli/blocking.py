@@ -16,8 +16,8 @@ Digest = Annotated[str, typer.Argument(help="The digest of the number, as `list`
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with your name.")]
 
 IN_WORDS = {
-    "only_start_lifts": "only_start_lifts: whoever has this number said STOP, to us or to the provider; nobody here may "
-    "lift that. A text START from the number itself does, and until then the provider refuses to text it as well",
+    "only_start_lifts": "only_start_lifts: whoever has this number said STOP, to us or to the provider; nobody here "
+    "may lift that. A text START from the number itself does, and until then the provider refuses to text it as well",
     "not_blocked": "not_blocked: this tenant has no such number blocked; `duly blocks list` shows the digests",
 }
 """What to do about a refusal."""
