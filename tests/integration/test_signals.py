@@ -351,6 +351,16 @@ async def nothing(_tx: Store) -> None:
     """Prepare nothing else."""
 
 
+async def test_s70_reply_that_acknowledges_has_no_effect_and_is_kept(intakes: Bench) -> None:
+    """Nothing can be acknowledged by text, from whatever number: it ends, confirms and tells nothing."""
+    async with callbacks.opened(intakes) as found:
+        answers = [await callbacks.text(found.address, words, number) for number, words in enumerate(("1", " 1. "), 1)]
+
+    assert [status for status, _, _ in answers] == [200, 200]
+    assert await told(intakes) == []
+    assert await intakes.column("SELECT count(*) FROM callbacks") == [2]
+
+
 async def test_key_that_left_while_numbers_are_blocked_under_it_is_noticed(messengers: Bench) -> None:
     await messengers.apply(Tape().record(out(), "1"))
     (asked_,) = [one for one in messengers.service.gauges if one.name == "duly_untestable_blocks_records"]
@@ -422,7 +432,9 @@ async def test_failure_reported_after_sent_turns_to_the_next_channel_where_there
     ]
 
 
-async def test_report_of_an_unknown_message_or_in_another_tenant_is_a_case_without_effect(messengers: Bench) -> None:
+async def test_s15_report_of_an_unknown_message_or_in_another_tenant_is_a_case_without_effect(
+    messengers: Bench,
+) -> None:
     tape = Tape()
     await texted(messengers, tape)
     await messengers.apply(
