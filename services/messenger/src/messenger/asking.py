@@ -16,7 +16,8 @@ from duly_chassis.logs import log
 from duly_chassis.service import Context
 from messenger import doubts, outcomes
 from messenger.channel import Found, NotAsked, ReadBack, Sought
-from messenger.domain import Hours, Outreach
+from messenger.domain import Outreach
+from messenger.hours import Hours
 from messenger.ledger import Ledger
 
 BATCH_MAX = 32

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from duly_chassis.clock import SystemClock
 from messenger.channel import Channel, ReadBack
-from messenger.domain import CHANNELS, MAIL, SLACK, SMS, TEAMS, Hours
+from messenger.domain import CHANNELS, MAIL, SLACK, SMS, TEAMS
+from messenger.hours import Hours
 from messenger.letters import Letters, ReturningLetters
 from messenger.pacing import Pace
 from messenger.return_path import ReturnPath
@@ -173,7 +174,8 @@ def permitted(settings: Settings) -> dict[str, Hours]:
 
 def hours(opens: str, closes: str, settings: Settings) -> Hours:
     """Read a channel's permitted hours."""
-    return Hours(time.fromisoformat(opens), time.fromisoformat(closes), settings.default_zone)
+    zones = settings.default_zone, settings.tenant_zones
+    return Hours(time.fromisoformat(opens), time.fromisoformat(closes), *zones)
 
 
 def set_up(settings: Settings) -> list[Line]:

@@ -22,7 +22,8 @@ from messenger.block_list import BlockList
 from messenger.braking import Brake
 from messenger.channel import Answer, Channel, Letter, Withheld
 from messenger.claims import Claimed
-from messenger.domain import MAIL, Change, Contact, Hours, Outreach
+from messenger.domain import MAIL, Change, Contact, Outreach
+from messenger.hours import Hours
 from messenger.paced import Paced
 from messenger.pacing import Pace, blocked_until
 from messenger.unsendable import Unsendable
