@@ -1,5 +1,6 @@
 """Messenger, wired. Read this first: the tables below are the whole service."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -163,6 +164,12 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
             asking = Asking(line.name, way.readback, way.hours)
             loops.append(Loop(f"ask-{line.name}", partial(_asker, asking), settings.tick_interval_s, way.close))
 
+    def spread(_context: Context) -> Step:
+        return partial(_spread, senders)
+
+    if any(one.pace for one in rules.values()):
+        loops.append(Loop("spread", spread, settings.tick_interval_s))
+
     def leases(context: Context) -> Step:
         doubt_waits = {name: one.doubt_wait for name, one in rules.items()}
         return Leases(context, lambda: [one.token for one in senders], rules[MAIL], doubt_waits).step
@@ -173,6 +180,13 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
 def _sender(adapter: Channel, writer: Writer, rules: Rules, name: str, senders: list[Sender], context: Context) -> Step:
     senders.append(Sender(context, adapter, writer, rules, name))
     return senders[-1].step
+
+
+async def _spread(senders: Sequence[Sender]) -> bool:
+    """Give what waits for a pace its moments."""
+    for one in senders:
+        await one.spread()
+    return False
 
 
 def _asker(asking: Asking, context: Context) -> Step:

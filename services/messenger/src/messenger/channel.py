@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 GATE_HELD_S_MAX = 0.25
@@ -117,6 +117,14 @@ class Gate(Protocol):
 
     def __call__(self, letters: Sequence[Letter], /) -> AbstractAsyncContextManager[Collection[UUID]]:
         """Return the gate for these letters, not yet entered."""
+
+
+@runtime_checkable
+class Listening(Gate, Protocol):
+    """A gate that is also told each answer as soon as it is there: one may concern letters that have not begun."""
+
+    def heard(self, letter: Letter, answer: Answer, /) -> None:
+        """Take one answer; the channel gives it with the others all the same."""
 
 
 class Channel(Protocol):
