@@ -2,20 +2,34 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
 
 import pytest
 
+from duly_chassis.clock import SystemClock
+from duly_local import accept_log
+from duly_local.slack_fake import serving
+from duly_local.slack_state import Workspace
 from messenger.channel import Answer, Gate, Letter, Listening, RefusedForNow, Withheld
 from messenger.pacing import Pace
+from messenger.sender import Sender
+from messenger.slack import SlackChannel
+from messenger.slack_client import SlackSettings
 from tests.integration.test_pacing import A_SECOND, ONE_A_SECOND_EACH, TWO_A_SECOND, fill
 from tests.support.bench import Bench
-from tests.support.post import Post, noting
+from tests.support.post import Notes, Post, noting, rules
 from tests.support.records import MOMENT
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.connected
 
+MESSAGES, WITHIN_S = 7, 60.0
+HEARD_LATE_S = 0.1
+"""So much later than it was written may a fake on a busy machine note a message."""
 HALF = timedelta(seconds=0.5)
 STATES = "SELECT state || ' ' || reason FROM ledger ORDER BY state, reason"
 
@@ -208,3 +222,40 @@ async def test_senders_rate_counts_from_when_texts_begin(messengers: Bench) -> N
     await loop.step()
 
     assert (early, len(box.letters)) == (1, 2)
+
+
+async def test_slack_gets_a_persons_messages_a_second_apart_from_two_replicas_by_the_real_clock(
+    messengers: Bench, tmp_path: Path
+) -> None:
+    """PROVIDERS 2.2: as Slack's own clock has it, and without losing the half of what is allowed."""
+    real = SystemClock()
+    await fill(messengers, "p1", 40, real.now())
+    async with serving(Workspace(tmp_path)) as (_, url), asyncio.TaskGroup() as replicas:
+        loops = [await replica(messengers, url, replicas) for _ in range(2)]
+        await until(lambda: len(accept_log.read(tmp_path / "accepted.jsonl")) >= MESSAGES, WITHIN_S)
+        for one in loops:
+            one.cancel()
+
+    at = [datetime.fromisoformat(one["accepted_at"]) for one in accept_log.read(tmp_path / "accepted.jsonl")]
+    gaps = [(after - before).total_seconds() for before, after in pairwise(at)]
+    assert min(gaps) > 1 - HEARD_LATE_S
+    assert median(gaps) < 1.5
+
+
+async def replica(messengers: Bench, url: str, tasks: asyncio.TaskGroup) -> "asyncio.Task[None]":
+    """Run one process' sending and spreading against this Slack."""
+    context = replace(messengers.context(), clock=SystemClock())
+    channel = SlackChannel(SlackSettings("xoxb-any", url, loopback_only=True))
+    sender = Sender(context, channel, Notes(), rules(pace=ONE_A_SECOND_EACH), "slack")
+
+    async def run() -> None:
+        try:
+            while True:
+                while await sender.step():
+                    pass
+                await sender.spread()
+                await context.wake.wait(1.0)
+        finally:
+            await channel.close()
+
+    return tasks.create_task(run())

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from messenger.channel import GATE_HELD_S_MAX
 from messenger.claims import Claimed
 from messenger.domain import Change
-from messenger.pacing import SPREAD_AT_CLAIM_MAX, Allotted, Held, Key, Pace, Taken, allot, take
+from messenger.pacing import ACCOUNT, SPREAD_AT_CLAIM_MAX, Allotted, Held, Key, Pace, Taken, allot, take
 from messenger.spread_rows import SpreadRows
 
 BEGINS_WITHIN = timedelta(seconds=GATE_HELD_S_MAX)
@@ -29,10 +29,9 @@ class Paced(SpreadRows):
         """Claim as `claim` does, but nothing of these scopes: what waits there is not to be in anybody's way."""
         rows = await self._connection.fetch(
             """
-            SELECT * FROM ledger AS l
+            SELECT * FROM ledger AS l  -- a list that is hashed: a join would compare each row with each scope
              WHERE l.state = 'due' AND l.channel = $1 AND l.next_due_at <= $2
-               AND NOT EXISTS (SELECT FROM unnest($4::text[], $5::text[]) AS b (tenant_id, scope)
-                                WHERE b.tenant_id = l.tenant_id AND b.scope IN (l.person_id, ''))
+               AND NOT (l.tenant_id = ANY($4::text[])) AND NOT (l.tenant_id || '/' || l.person_id = ANY($5::text[]))
              ORDER BY l.next_due_at
              LIMIT $3
                FOR UPDATE SKIP LOCKED
@@ -40,8 +39,8 @@ class Paced(SpreadRows):
             channel,
             now,
             limit,
-            [tenant for tenant, _ in behind],
-            [scope for _, scope in behind],
+            [tenant for tenant, scope in behind if scope == ACCOUNT],
+            [f"{tenant}/{scope}" for tenant, scope in behind],  # no tenant's name has a slash
         )
         return await self._beside(rows)
 

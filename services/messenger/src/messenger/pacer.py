@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iter
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from uuid import UUID
 
 from duly_chassis.faults import label
@@ -23,6 +24,9 @@ from messenger.paced import BEGINS_WITHIN, Ours, Paced
 from messenger.pacing import ACCOUNT, Key, Pace, Taken, blocked_until
 
 WAKE_S_MIN, WAKE_S_MAX = 0.005, 30.0
+SPREAD_AFTER_S = 0.5
+"""So long (machine clock) may what waits stay in the way of the claims, while others are sent theirs."""
+
 LOG = log("pace")
 
 RowKey = tuple[str, UUID]
@@ -53,6 +57,9 @@ class Pacer:
         self._channel = channel
         self._pace = pace
         self._behind: dict[Key, datetime] = {}  # scopes whose waiting messages are still to be spread
+        self._behind_s = 0.0  # machine clock: since when
+        self._idle = False
+        self._untold = False  # of `_behind`, to whoever spreads
         self._rows: dict[UUID, list[Outreach]] = {}  # of the wave; two tenants may have the same id
         self._slots: set[RowKey] = set()  # whose moment was taken
         self._after: dict[Key, datetime] = {}  # what we wrote last of each scope
@@ -61,7 +68,8 @@ class Pacer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def claim(self, tx: Paced, now: datetime, limit: int) -> list[Claimed]:
-        """Claim what is due, but not of scopes that have so much waiting that it is still being spread."""
+        """Claim what is due, but not of scopes that have so much waiting that it is still to be spread."""
+        self._idle = False
         if not self._behind:
             return await tx.claim(self._channel, now, limit)
         return await tx.claim_beside(self._channel, now, limit, [*self._behind])
@@ -71,14 +79,17 @@ class Pacer:
         if self._pace is None or not changes:
             return changes
         found, behind = await tx.allotted(self._channel, changes, self._pace, now)
+        if behind and not self._behind:
+            self._behind_s = monotonic()
+        self._untold = self._untold or bool(behind)
         self._behind |= behind
         self._context.metrics.paced.labels("messenger", self._channel).inc(sum(found.paced.values()))
         return found.going
 
     async def spread(self) -> bool:
-        """Give what waits its moments, beside the sending; that this fails costs only the scopes concerned."""
+        """Give what waits its moments, once all others have been sent what they are: ten thousand take a while."""
         behind, pace = dict(self._behind), self._pace
-        if not behind or pace is None:
+        if not behind or pace is None or not (self._idle or monotonic() - self._behind_s > SPREAD_AFTER_S):
             return False
         async with self._context.database.transaction() as connection:
             await Paced(connection).spread(self._channel, behind, pace, self._context.clock.now())
@@ -91,6 +102,10 @@ class Pacer:
         """Have the loop look again when the next message is due: a pace is finer than the loop's own interval."""
         if self._pace is None:
             return
+        self._idle = True
+        if self._untold:
+            self._untold = False
+            self._context.committed()
         async with self._context.database.transaction() as connection:
             due_at = await Paced(connection).next_due(self._channel, now)
         if due_at is not None:
