@@ -181,6 +181,7 @@ async def test_account_asked_to_wait_is_known_to_all_replicas_before_the_wave_is
         messengers.clock.move_to(MOMENT + seconds * A_SECOND)
         while await other.step():
             pass
+        await other.spread()
         sent.append(len(box.letters))
     channel.over.set()
     await sending
