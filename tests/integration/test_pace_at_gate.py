@@ -14,14 +14,15 @@ from duly_chassis.clock import SystemClock
 from duly_local import accept_log
 from duly_local.slack_fake import serving
 from duly_local.slack_state import Workspace
-from messenger.channel import Answer, Gate, Letter, Listening, RefusedForNow, Withheld
+from messenger.asking import Asker, Asking
+from messenger.channel import Answer, Gate, Letter, Listening, NotAsked, RefusedForNow, Withheld
 from messenger.pacing import Pace
 from messenger.sender import Sender
 from messenger.slack import SlackChannel
 from messenger.slack_client import SlackSettings
 from tests.integration.test_pacing import A_SECOND, ONE_A_SECOND_EACH, TWO_A_SECOND, fill
 from tests.support.bench import Bench
-from tests.support.post import Notes, Post, noting, rules
+from tests.support.post import ALWAYS, Notes, Post, Provider, asker, noting, rules
 from tests.support.records import MOMENT
 from tests.support.waiting import until
 
@@ -31,6 +32,7 @@ MESSAGES, WITHIN_S = 7, 60.0
 HEARD_LATE_S = 0.1
 """So much later than it was written may a fake on a busy machine note a message."""
 HALF = timedelta(seconds=0.5)
+DOUBTED = "UPDATE ledger SET state = 'in_doubt', attempt = 1, address = 'a@b.example', first_posted_at = $1"
 STATES = "SELECT state || ' ' || reason FROM ledger ORDER BY state, reason"
 
 
@@ -223,6 +225,38 @@ async def test_senders_rate_counts_from_when_texts_begin(messengers: Bench) -> N
     await loop.step()
 
     assert (early, len(box.letters)) == (1, 2)
+
+
+async def test_provider_is_not_asked_about_a_message_while_it_wants_its_account_to_wait(messengers: Bench) -> None:
+    """I10: a list of texts is a request of the same account; a 429 to it is obeyed by who sends."""
+    await fill(messengers, "p1", 1)
+    await messengers.outside.execute(DOUBTED, MOMENT)
+    provider = Provider(NotAsked("rate_limited", "429", 120, "account"))
+    asking, box = asker(messengers.context(), provider, "slack"), Post()
+    await asking.step()
+    await fill(messengers, "p2", 1)
+    asked = []
+    for minutes in (0, 1, 2):
+        messengers.clock.move_to(MOMENT + timedelta(minutes=minutes))
+        await messengers.outside.execute("UPDATE ledger SET next_due_at = $1 WHERE state = 'in_doubt'", MOMENT)
+        await noting(messengers.context(), box, "slack", ONE_A_SECOND_EACH).step()
+        await asking.step()
+        asked.append((len(provider.asked), len(box.letters)))
+
+    assert asked == [(1, 0), (1, 0), (2, 1)]
+
+
+async def test_rehearsal_asks_at_once(messengers: Bench) -> None:
+    """ARCHITECTURE 8: its clock jumps, and nobody waits."""
+    await fill(messengers, "p1", 1)
+    await messengers.outside.execute(DOUBTED, MOMENT)
+    provider = Provider(NotAsked("rate_limited", "429", 120, "account"))
+    asking = Asker(messengers.context(), Asking("slack", provider, ALWAYS, obeys=False))
+    for _ in range(2):
+        await messengers.outside.execute("UPDATE ledger SET next_due_at = $1 WHERE state = 'in_doubt'", MOMENT)
+        await asking.step()
+
+    assert len(provider.asked) == 2
 
 
 async def test_slack_gets_a_persons_messages_a_second_apart_from_two_replicas_by_the_real_clock(

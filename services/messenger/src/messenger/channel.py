@@ -186,6 +186,7 @@ class NotAsked:
     reason: str
     code: str = ""
     after_s: float | None = None  # as of RefusedForNow
+    scope: RetryScope = "recipient"  # account: sending waits, too
 
 
 Found = Accepted | RefusedForGood | NotThere | Unclear | NotAsked

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from messenger.channel import Answer, RefusedForNow
+from messenger.channel import Answer, Found, NotAsked, RefusedForNow
 from messenger.domain import Change, Outreach
 
 ACCOUNT = ""
@@ -118,11 +118,11 @@ def take(
     return may, {scope: one for scope, one in taken.items() if one.number}
 
 
-def blocked_until(told: Sequence[tuple[Outreach, Answer]], now: datetime) -> dict[Key, datetime]:
+def blocked_until(told: Sequence[tuple[Outreach, Answer | Found]], now: datetime) -> dict[Key, datetime]:
     """Return for whom a provider wants us to wait, and until when."""
     until: dict[Key, datetime] = {}
     for row, answer in told:
-        if isinstance(answer, RefusedForNow) and answer.after_s:
+        if isinstance(answer, RefusedForNow | NotAsked) and answer.after_s:
             key = row.tenant_id, ACCOUNT if answer.scope == "account" else row.person_id
             until[key] = max(until.get(key, now), now + timedelta(seconds=answer.after_s))
     return until
