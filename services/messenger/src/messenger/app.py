@@ -149,10 +149,12 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     senders: list[Sender] = []
     rules: dict[str, Rules] = {}
     loops: list[Loop] = []
+    waits = False
     limits = Limits(holds=settings.brakes == "hold", rate_floor=settings.send_rate_floor)
     for line in lines:
         way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
+        waits = waits or (pace is not None and pace.waits)
         rules[line.name] = Rules(
             way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace, listed(settings), limits
         )
@@ -167,7 +169,7 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     def spread(_context: Context) -> Step:
         return partial(_spread, senders)
 
-    if any(one.pace for one in rules.values()):
+    if waits:
         loops.append(Loop("spread", spread, settings.tick_interval_s))
 
     def leases(context: Context) -> Step:
