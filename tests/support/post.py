@@ -83,7 +83,7 @@ class Notes:
         return Letter(outreach.outreach_id, "duly", to, note=note)
 
 
-def noting(context: Context, post: Post, name: str, pace: Pace | None = None, hours: Hours = ALWAYS) -> Sender:
+def noting(context: Context, post: Channel, name: str, pace: Pace | None = None, hours: Hours = ALWAYS) -> Sender:
     """Return a sending loop of a channel that takes notes."""
     return Sender(context, post, Notes(), rules(hours, pace), name)
 

@@ -1,5 +1,6 @@
 """Messenger, wired. Read this first: the tables below are the whole service."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -154,10 +155,12 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     senders: list[Sender] = []
     rules: dict[str, Rules] = {}
     loops: list[Loop] = []
+    waits = False
     limits = Limits(holds=settings.brakes == "hold", rate_floor=settings.send_rate_floor)
     for line in lines:
         way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
+        waits = waits or (pace is not None and pace.waits)
         rules[line.name] = Rules(
             way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace, listed(settings), limits
         )
@@ -166,8 +169,14 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
             start = partial(_sender, adapter, way.writer, rules[line.name], line.name, senders)
             loops.append(Loop(f"send-{line.name}-{number}", start, settings.tick_interval_s, adapter.close))
         if way.readback is not None:
-            asking = Asking(line.name, way.readback, way.hours)
+            asking = Asking(line.name, way.readback, way.hours, settings.pacing == "wait")
             loops.append(Loop(f"ask-{line.name}", partial(_asker, asking), settings.tick_interval_s, way.close))
+
+    def spread(_context: Context) -> Step:
+        return partial(_spread, senders)
+
+    if waits:
+        loops.append(Loop("spread", spread, settings.tick_interval_s))
 
     def leases(context: Context) -> Step:
         doubt_waits = {name: one.doubt_wait for name, one in rules.items()}
@@ -179,6 +188,13 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
 def _sender(adapter: Channel, writer: Writer, rules: Rules, name: str, senders: list[Sender], context: Context) -> Step:
     senders.append(Sender(context, adapter, writer, rules, name))
     return senders[-1].step
+
+
+async def _spread(senders: Sequence[Sender]) -> bool:
+    """Give what waits for a pace its moments."""
+    for one in senders:
+        await one.spread()
+    return False
 
 
 def _asker(asking: Asking, context: Context) -> Step:

@@ -127,13 +127,14 @@ def sms(given: Given) -> Way:
     if found is None:
         raise ValueError("sms is not set up")
     asked = TwilioSms(found, SystemClock())
+    interval_s = 1 / settings.sms_rate
     return Way(
         adapter=lambda: TwilioSms(found, SystemClock()),
         writer=Letters(given.words.texts, settings.default_zone),
         hours=hours(settings.sms_opens, settings.sms_closes, settings),
         doubt_wait=asked.bounds.first_check_after,
         readback=asked,
-        pace=Pace(1 / settings.sms_rate, by_person=False, burst_s=1.0, waits=settings.pacing == "wait"),
+        pace=Pace(interval_s, by_person=False, burst_s=max(0.0, 1 - interval_s), waits=settings.pacing == "wait"),
         close=asked.close,
     )
 
