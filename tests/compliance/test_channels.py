@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -132,6 +134,37 @@ async def test_wish_to_wait_is_handed_on_and_not_waited_for(bench: Bench, deed: 
     assert isinstance(answer, RefusedForNow)
     assert answer.after_s == pytest.approx(1.0)
     assert bench.requests() == 1
+
+
+@dataclass
+class Listener:
+    """An open gate that hears."""
+
+    answers: list[Answer] = field(default_factory=list)
+
+    def __call__(self, letters: Sequence[Letter], /) -> AbstractAsyncContextManager[Collection[UUID]]:
+        return open_gate(letters)
+
+    def heard(self, letter: Letter, answer: Answer, /) -> None:  # noqa: ARG002 - the port names both
+        self.answers.append(answer)
+
+
+@adapters_able(Deed.WAIT_1_S)
+async def test_wish_to_wait_is_told_while_others_of_its_wave_are_unanswered(
+    name: str, deed: Deed, tmp_path: Path
+) -> None:
+    """I10: it may concern letters that have not begun."""
+    async with ADAPTERS[name].open(tmp_path) as bench:
+        bench.tell(deed, Deed.ACCEPT_IN_SILENCE)
+        gate = Listener()
+        delivery = asyncio.create_task(bench.channel.deliver([bench.letter(), bench.letter()], gate))
+        await until(lambda: bool(gate.answers) or delivery.done())
+        first, over = gate.answers[:], delivery.done()
+        answers = await delivery
+
+        assert not over
+        assert [type(answer) for answer in first] == [RefusedForNow]
+        assert sorted(map(repr, gate.answers)) == sorted(map(repr, answers))
 
 
 @adapters_able(Deed.REFUSE_FOR_GOOD)

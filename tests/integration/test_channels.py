@@ -1,6 +1,7 @@
 """Several channels in one ledger: where a message goes, when it moves on, and how a doubt is settled by asking."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachRequestedV2
 from duly_contracts.people import PersonalData
 from duly_local.stack import Endpoints
-from messenger import answers, asking, orders
+from messenger import answers, asking, channels, orders
 from messenger.channel import (
     Accepted,
     InDoubt,
@@ -332,6 +333,19 @@ async def test_doubt_is_settled_by_the_providers_own_word_only(
     assert abs(provider.asked[0].first_posted_at - posted_at) < timedelta(seconds=5)  # the wall clock, not the driven
 
 
+async def test_message_that_was_read_back_goes_on_after_its_minutes_as_one_that_was_accepted_at_once(
+    channelled: Bench,
+) -> None:
+    await ask(channelled)
+    await doubt(channelled)
+    await asker(channelled.context(), Provider(Accepted("D1/17.0")), "slack").step()
+    assert await channelled.column("SELECT next_due_at FROM ledger") == [channelled.clock.now() + 30 * A_MINUTE]
+    channelled.clock.move_to(channelled.clock.now() + 30 * A_MINUTE)
+    await channelled.timer(UNANSWERED)()
+
+    assert await channelled.column(STATE) == ["sms due unanswered"]
+
+
 async def test_message_that_is_not_there_is_sent_again_at_once_and_searched_from_its_first_attempt(
     channelled: Bench,
 ) -> None:
@@ -581,3 +595,29 @@ async def test_request_of_either_version_is_one_message_and_the_later_says_why(c
     rows = await channelled.column("SELECT urgency || ' ' || why FROM ledger ORDER BY outreach_id")
     assert rows == ["routine ", "routine asked_by_hand"]
     assert await channelled.outgoing() == []
+
+
+async def test_person_without_a_zone_is_a_finding_once_where_their_tenant_has_several(
+    settings: messenger.settings.Settings,
+) -> None:
+    """RELIABILITY 7.10: a data-quality case; until it is mended only hours that all of its zones permit."""
+    several = settings.model_copy(
+        update={"channel_policy_file": None, "tenant_zones": {"acme": ("Europe/London", "America/New_York")}}
+    )
+    async with bench(messenger.app.build(several, DrivenClock(MOMENT)), several, MOMENT) as opened:
+        tape = Tape()
+        await opened.apply(tape.record(person(zone=None), "v1"), tape.record(requested(OUTREACH), "r1"))
+        await opened.apply(tape.record(person(zone=None), "v1 again, from the beginning of a compacted topic"))
+        told = await opened.outside.fetch("SELECT headers, convert_from(value, 'UTF8') AS data FROM outbox")
+        ids = {dict(json.loads(one["headers"]))["ce_id"] for one in told}
+        hours = channels.permitted(several)["mail"]
+        await sender(opened.context(), Post(), hours).step()
+        waits = await opened.column("SELECT reason || ' ' || next_due_at FROM ledger")
+        await opened.apply(tape.record(person(2, zone="Europe/London"), "v2"))
+        await sender(opened.context(), Post(), hours).step()
+
+        assert len(ids) == 1
+        assert '"reason":"no_zone","record_version":1' in told[0]["data"]
+        assert waits == ["zone_unknown 2026-03-02 12:00:00+00"]  # 07:00 in New York
+        assert await opened.column(STATE) == ["mail sent accepted"]
+        assert await opened.outgoing() == ["duly.decisions.zone-not-found.v1"] * len(told) + ["duly.outreach.sent.v1"]

@@ -16,7 +16,7 @@ from duly_chassis.web import Refusal
 from messenger import answers, orders
 from messenger.app import sending
 from messenger.channel import Accepted, InDoubt, RefusedForGood, RefusedForNow
-from messenger.domain import Hours
+from messenger.hours import Hours
 from messenger.leases import Leases
 from messenger.store import Store
 from messenger.wording import Words

@@ -11,7 +11,8 @@ from duly_chassis.service import Context
 from messenger.asking import Asker, Asking
 from messenger.channel import Accepted, Answer, Channel, Found, Gate, Letter, Note, NotThere, Sought, Withheld
 from messenger.claims import Claimed
-from messenger.domain import Contact, Hours, Outreach, address
+from messenger.domain import Contact, Outreach, address
+from messenger.hours import Hours
 from messenger.letters import Letters, ReturningLetters
 from messenger.mail import MailWriter
 from messenger.pacing import Pace
@@ -82,7 +83,7 @@ class Notes:
         return Letter(outreach.outreach_id, "duly", to, note=note)
 
 
-def noting(context: Context, post: Post, name: str, pace: Pace | None = None, hours: Hours = ALWAYS) -> Sender:
+def noting(context: Context, post: Channel, name: str, pace: Pace | None = None, hours: Hours = ALWAYS) -> Sender:
     """Return a sending loop of a channel that takes notes."""
     return Sender(context, post, Notes(), rules(hours, pace), name)
 

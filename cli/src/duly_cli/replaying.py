@@ -189,6 +189,10 @@ def _print(summary: Summary, as_json: bool, kept: bool) -> None:
     typer.echo(f"{withheld.total()} withheld")
     for reason, number in sorted(withheld.items()):
         typer.echo(f"  {number:>7} {reason}")
+    typer.echo(f"{sum(one['messages'] for one in summary.held)} would have been held by a brake")
+    for one in summary.held:
+        times = "once" if one["times"] == 1 else f"{one['times']} times"
+        typer.echo(f"  {one['messages']:>7} {one['brake']}, tripped {times}")
     typer.echo(f"{len(summary.parked)} parked for a person")
     typer.echo(f"{summary.assignments} assignments, {found['seconds']} s, {found['events_per_second']} events/s")
     if summary.mails is not None:

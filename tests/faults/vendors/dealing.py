@@ -64,7 +64,8 @@ class DealingDesk(Desk):
         first = number is not None and number in self.deck and number not in self.dealt
         fault = self.deck[number][1] if first and number is not None else None
         entry["number"] = number
-        self.faults.add({"at": time.time(), "deed": HONEST if fault is None else fault, "number": number})
+        deed = HONEST if fault is None else fault
+        self.faults.add({"at": time.time(), "deed": deed, "number": number, "place": place})
         if number is None or fault is None:
             await self._keep(entry, place)
             return Reply(honest())

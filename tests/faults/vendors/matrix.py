@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 EACH = 20
+SHARED_BY = 4
 
 
 class Fault(StrEnum):
@@ -80,6 +81,16 @@ def shuffled(seed: int, each: int = EACH) -> Deck:
     cards = [(channel, fault) for channel, faults in FAULTS.items() for fault in faults for _ in range(each)]
     random.Random(f"matrix-{seed}").shuffle(cards)  # noqa: S311 - repeatable, not secret
     return dict(enumerate(cards))
+
+
+def shared(deck: Deck) -> dict[int, int]:
+    """Return whose each message is, by the number of their first one: in Slack four of one fault are one person's."""
+    whose = {number: number for number in deck}
+    for fault in BY_HTTP:
+        if fault is not Fault.LIMIT_DAY:  # one would hold back the others for a day
+            same = [number for number, card in deck.items() if card == ("slack", fault)]
+            whose |= {number: same[place - place % SHARED_BY] for place, number in enumerate(same)}
+    return whose
 
 
 def taken(number: int, fault: Fault) -> bool:

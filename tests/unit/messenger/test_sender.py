@@ -9,8 +9,10 @@ import pytest
 from duly_chassis.service import Context
 from messenger import sender as module
 from messenger.channel import Accepted, Answer, Gate, Letter, Withheld
-from messenger.sender import WITHHELD_PAUSE_S_MAX, Rules, Sender
+from messenger.sender import WITHHELD_PAUSE_S_MAX, Sender
 from messenger.writer import Writer
+from tests.support.post import rules
+from tests.unit.messenger.gates import open_gate
 
 
 class Slow:
@@ -39,7 +41,7 @@ class Beats:
 
 def a_sender(channel: Slow) -> tuple[Sender, Beats]:
     context = Beats(channel)
-    return Sender(cast(Context, context), channel, cast(Writer, None), cast(Rules, None)), context
+    return Sender(cast(Context, context), channel, cast(Writer, None), rules()), context
 
 
 async def test_sender_pauses_longer_each_time_the_gate_lets_nothing_pass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +67,7 @@ async def test_sender_shows_life_while_the_relay_takes_its_time(monkeypatch: pyt
     monkeypatch.setattr(module, "BEAT_EVERY_S", 0.001)
     one, context = a_sender(Slow())
 
-    answers = await one._delivered([])
+    answers = await one._delivered([], open_gate)
 
     assert answers == [Accepted("id")]
     assert context.number > 1

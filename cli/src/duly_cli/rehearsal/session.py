@@ -125,6 +125,7 @@ def settings(entry: Entry, rehearsal: Rehearsal, endpoints: Endpoints) -> Servic
             "bounce_domain": None,  # a replay's mails come back to nobody, whatever the environment says
             "bounce_port": None,
             "default_zone": rehearsal.play.policy.default_zone,
+            "tenant_zones": {},  # its tenant has this one, whatever the environment says
         },
     }
     return entry.settings(**values, **own.get(entry.name, {}))

@@ -16,8 +16,11 @@ from duly_chassis.logs import log
 from duly_chassis.service import Context
 from messenger import doubts, outcomes
 from messenger.channel import Found, NotAsked, ReadBack, Sought
-from messenger.domain import Hours, Outreach
+from messenger.domain import Outreach
+from messenger.hours import Hours
 from messenger.ledger import Ledger
+from messenger.paced import Paced
+from messenger.pacing import ACCOUNT, blocked_until
 
 BATCH_MAX = 32
 ASKING_S_MAX = 45.0
@@ -37,6 +40,7 @@ class Asking:
     channel: str
     readback: ReadBack
     hours: Hours
+    obeys: bool = True  # False in a rehearsal: a wish to wait is kept, and not waited for
 
 
 class Asker:
@@ -50,7 +54,8 @@ class Asker:
         """Ask for one batch of what is in doubt; True when there may be more."""
         now, token = self._context.clock.now(), uuid4()
         async with self._context.database.transaction() as connection:
-            rows = await Ledger(connection).claim_to_ask(self._asking.channel, now, BATCH_MAX, token, LEASE)
+            tx, name = Ledger(connection), self._asking.channel
+            rows = await tx.claim_to_ask(name, now, BATCH_MAX, token, LEASE, obeys=self._asking.obeys)
         if not rows:
             return False
         await self._settle(rows, await self._asked(rows, token), token)
@@ -89,13 +94,16 @@ class Asker:
         """Write down what was learnt of rows that are still in doubt and ours; what fails here is asked again."""
         now, hours = self._context.clock.now(), self._asking.hours
         async with self._context.database.transaction() as connection:
-            tx = Ledger(connection)
+            tx = Paced(connection)
             zones = await tx.zones([(row.tenant_id, row.person_id) for row in rows])
             changes = [
                 doubts.found(row, answer, zones.get((row.tenant_id, row.person_id)), hours, now)
                 for row, answer in zip(rows, answers, strict=True)
             ]
             effective = await tx.change(changes, now, asking=token)
+            until = blocked_until([*zip(rows, answers, strict=True)], now)
+            if accounts := {key: at for key, at in until.items() if key[1] == ACCOUNT}:
+                await tx.block(self._asking.channel, accounts)
             outcomes.emit(effective, now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
         self._context.committed()

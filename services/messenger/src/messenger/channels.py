@@ -10,7 +10,8 @@ from typing import Protocol
 
 from duly_chassis.clock import SystemClock
 from messenger.channel import Channel, ReadBack
-from messenger.domain import CHANNELS, MAIL, SLACK, SMS, TEAMS, Hours
+from messenger.domain import CHANNELS, MAIL, SLACK, SMS, TEAMS
+from messenger.hours import Hours
 from messenger.letters import Letters, ReturningLetters
 from messenger.pacing import Pace
 from messenger.return_path import ReturnPath
@@ -126,13 +127,14 @@ def sms(given: Given) -> Way:
     if found is None:
         raise ValueError("sms is not set up")
     asked = TwilioSms(found, SystemClock())
+    interval_s = 1 / settings.sms_rate
     return Way(
         adapter=lambda: TwilioSms(found, SystemClock()),
         writer=Letters(given.words.texts, settings.default_zone),
         hours=hours(settings.sms_opens, settings.sms_closes, settings),
         doubt_wait=asked.bounds.first_check_after,
         readback=asked,
-        pace=Pace(1 / settings.sms_rate, by_person=False, burst_s=1.0, waits=settings.pacing == "wait"),
+        pace=Pace(interval_s, by_person=False, burst_s=max(0.0, 1 - interval_s), waits=settings.pacing == "wait"),
         close=asked.close,
     )
 
@@ -173,7 +175,8 @@ def permitted(settings: Settings) -> dict[str, Hours]:
 
 def hours(opens: str, closes: str, settings: Settings) -> Hours:
     """Read a channel's permitted hours."""
-    return Hours(time.fromisoformat(opens), time.fromisoformat(closes), settings.default_zone)
+    zones = settings.default_zone, settings.tenant_zones
+    return Hours(time.fromisoformat(opens), time.fromisoformat(closes), *zones)
 
 
 def set_up(settings: Settings) -> list[Line]:

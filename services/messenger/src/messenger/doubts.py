@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from messenger import choosing
 from messenger.channel import Accepted, Found, NotAsked, NotThere, RefusedForGood, Unclear
-from messenger.domain import Change, Hours, Outreach
+from messenger.domain import Change, Outreach
+from messenger.hours import Hours
 
 CHECKS_MAX = 5
 """So many unclear answers, and a person decides (RELIABILITY 6.7)."""
@@ -21,8 +22,8 @@ def found(outreach: Outreach, answer: Found, zone: str | None, hours: Hours, now
     attempt = outreach.attempt
     match answer:
         case Accepted(provider_id):
-            until = choosing.due_to_move(outreach, choosing.UNANSWERED, now, zone, hours)
-            return Change(outreach, "sent", "read_back", until, attempt, provider_id=provider_id)
+            sent = Change(outreach, "sent", "read_back", attempt=attempt, provider_id=provider_id)
+            return choosing.awaiting(sent, zone, hours, now)
         case RefusedForGood(reason, code, address):
             refused = Change(outreach, "refused", reason, attempt=attempt, code=code)
             return choosing.moved(refused, now) if address else refused

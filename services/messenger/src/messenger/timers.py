@@ -7,8 +7,9 @@ from duly_chassis import crash
 from messenger import choosing, domain, outcomes
 from messenger.braking import HELD, Brake
 from messenger.claims import Claimed
-from messenger.domain import Hours, Outreach
+from messenger.domain import Outreach
 from messenger.held_rows import FREE_MAX
+from messenger.hours import Hours
 from messenger.ledger import Ledger
 
 
