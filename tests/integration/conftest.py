@@ -15,10 +15,13 @@ import roster.app
 import roster.settings
 from duly_chassis.clock import DrivenClock
 from duly_local.stack import Endpoints
+from messenger.bounce_door import BounceDoor
 from tests.support import callbacks, databases, kafka, toy
 from tests.support.bench import Bench, bench
 from tests.support.hosted import GROUP, Outside
+from tests.support.post import ALWAYS
 from tests.support.records import ASSIGNED, MOMENT
+from tests.support.returned import PATH
 
 POLICY = Path(__file__).parents[2] / "policies" / "reminders.yaml"
 
@@ -124,3 +127,12 @@ async def intakes(intake_settings: intake.settings.Settings) -> AsyncIterator[Be
     service = intake.app.build(intake_settings, DrivenClock(MOMENT))
     async with bench(service, intake_settings, MOMENT) as opened:
         yield opened
+
+
+@pytest.fixture(name="door")
+async def door_fixture(messengers: Bench) -> AsyncIterator[BounceDoor]:
+    """Open the door for the relay."""
+    door = BounceDoor(PATH, ALWAYS, "127.0.0.1", 0)
+    await door.start(messengers.context())()
+    yield door
+    await door.close()
