@@ -84,9 +84,9 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             Listen(topics.SIGNALS, (DeliveryReportedV1,), partial(handlers.delivery_reported, listed=listed(settings))),
         ),
         timers=(
-            When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park),
+            When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park, by_time=True),
             When("elsewhere", partial(Store.claim_elsewhere, channels=channels.missing(here)), timers.elsewhere),
-            When("unanswered", Store.claim_unanswered, timers.unanswered),
+            When("unanswered", Store.claim_unanswered, timers.unanswered, by_time=True),
             When("held", Store.claim_held, partial(timers.held, hours=channels.permitted(settings))),
             When("released", Store.claim_released, partial(timers.released, interval=settings.release_interval())),
         ),
@@ -161,7 +161,8 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
             loops.append(Loop(f"send-{line.name}-{number}", start, settings.tick_interval_s, adapter.close))
         if way.readback is not None:
             asking = Asking(line.name, way.readback, way.hours)
-            loops.append(Loop(f"ask-{line.name}", partial(_asker, asking), settings.tick_interval_s, way.close))
+            start = partial(_asker, asking)
+            loops.append(Loop(f"ask-{line.name}", start, settings.tick_interval_s, way.close, by_time=True))
 
     def leases(context: Context) -> Step:
         doubt_waits = {name: one.doubt_wait for name, one in rules.items()}
