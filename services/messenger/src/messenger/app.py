@@ -144,12 +144,12 @@ def listening(settings: Settings, path: ReturnPath | None) -> tuple[Loop, ...]:
 def sending(settings: Settings, words: Words, path: ReturnPath | None = None) -> tuple[Loop, ...]:
     """Name the loops of each channel that is set up, and the one that watches the leases of all of them."""
     lines = channels.set_up(settings)
-    share = channels.share(settings, lines)
     senders: list[Sender] = []
     rules: dict[str, Rules] = {}
     loops: list[Loop] = []
     limits = Limits(holds=settings.brakes == "hold", rate_floor=settings.send_rate_floor)
     for line in lines:
+        share = channels.share(settings, lines, line)
         way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
         rules[line.name] = Rules(
