@@ -10,6 +10,7 @@ import pytest
 from duly_chassis import entries, logins, migrate, revisions, serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.database import Database
+from duly_chassis.plain import Unstarted
 from duly_chassis.revisions import WrongDatabase
 from duly_local.stack import Endpoints
 from tests.journeys.command import ask, environment
@@ -193,7 +194,7 @@ async def start_here(url: str, endpoints: Endpoints) -> str:
     """Start reminders in this process, where the code can be made another release's; return why it did not."""
     entry = entries.named("reminders")
     settings = entry.settings(database_url=url, kafka_bootstrap=endpoints.kafka_bootstrap)
-    with pytest.raises(serving.Unstarted) as refused:
+    with pytest.raises(Unstarted) as refused:
         async with serving.together([(entry, settings)], SystemClock()):
             pass
     return f"{refused.value}\n"

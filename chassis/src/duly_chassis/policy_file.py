@@ -14,18 +14,16 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from duly_chassis.plain import FileError
+
 FILE_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 5
 SHOWN_CHARACTERS_MAX = 40
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})")
 
 
-class PolicyError(Exception):
-    """A policy file that cannot be used; each of `lines` reads `FILE:LINE: what is wrong`."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = tuple(lines)
+class PolicyError(FileError):
+    """A policy file that cannot be used."""
 
 
 Fault = tuple[int, str]

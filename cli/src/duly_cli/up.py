@@ -14,8 +14,9 @@ from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
 from duly_chassis.plain import PlainError
+from duly_chassis.secret_files import from_file
 from duly_chassis.service import Entry
-from duly_chassis.settings import SHARED_PREFIX, ServiceSettings, from_file
+from duly_chassis.settings import SHARED_PREFIX, ServiceSettings
 from duly_cli import staying
 from duly_cli.states import BROKER, UpState, noted
 from duly_cli.troubles import Usage, told_plainly
