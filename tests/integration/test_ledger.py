@@ -19,6 +19,7 @@ from messenger.app import sending
 from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow, Withheld
 from messenger.domain import Hours
 from messenger.leases import Leases
+from messenger.ledger import Ledger
 from messenger.store import Store
 from messenger.wording import Words
 from tests.support import post
@@ -72,22 +73,22 @@ async def test_settled_wave_wakes_the_relay_alone_unless_something_is_due(
     assert seen == woken
 
 
-async def test_answer_written_after_the_clock_has_passed_its_moment_wakes_every_loop(messengers: Bench) -> None:
-    """RELIABILITY 7.9: a driven clock may jump over the wait of a doubt before that doubt is written."""
+async def test_answer_written_while_the_clock_passes_its_moment_wakes_every_loop(
+    messengers: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RELIABILITY 7.9: a driven clock may jump over the wait of a doubt before that doubt is committed."""
     seen: list[str] = []
     context = replace(messengers.context(), committed=lambda: seen.append("committed"))
-    box = Post(InDoubt("timeout"))
+    real = Ledger.change
+
+    async def change(self: Ledger, *arguments: Any) -> Any:
+        done = await real(self, *arguments)
+        messengers.clock.move_to(DUE)
+        return done
+
+    monkeypatch.setattr("messenger.ledger.Ledger.change", change)
     await ask(messengers, Tape())
-    loop = sender(context, box)
-    real = loop._settle
-
-    async def late(*arguments: Any) -> None:
-        written = loop._tell
-        loop._tell = lambda changes: (messengers.clock.move_to(DUE), written(changes))[1]  # type: ignore[method-assign]
-        await real(*arguments)
-
-    loop._settle = late  # type: ignore[method-assign]
-    await loop.step()
+    await sender(context, Post(InDoubt("timeout"))).step()
 
     assert seen == ["committed"]
 
