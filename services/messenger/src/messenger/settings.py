@@ -131,7 +131,8 @@ class Settings(SlackOptions, SmsSettings, TeamsOptions):
     """Sending loops for mail side by side; one was the fastest on two cores (benchmarks)."""
 
     sender_batch_max: int = Field(default=32, ge=1, le=32)
-    """Messages one loop has on their way at once; all loops of a process, over all channels, share 32 equally."""
+    """Messages one loop has on their way at once. The loops of mail and Teams share 32 equally, for what a crash leaves
+    of them waits for a person; Slack and SMS, which can be asked, have 32 each."""
 
     lease_s: float = Field(default=6, ge=1, le=60)
     """How long a mail on its way is believed to be alive without a sign of its sender (machine clock)."""
