@@ -160,7 +160,7 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
             start = partial(_sender, adapter, way.writer, rules[line.name], line.name, senders)
             loops.append(Loop(f"send-{line.name}-{number}", start, settings.tick_interval_s, adapter.close))
         if way.readback is not None:
-            asking = Asking(line.name, way.readback, way.hours)
+            asking = Asking(line.name, way.readback, way.hours, settings.not_there_after_s)
             loops.append(Loop(f"ask-{line.name}", partial(_asker, asking), settings.tick_interval_s, way.close))
 
     def leases(context: Context) -> Step:
