@@ -93,6 +93,6 @@ async def settled(house: Bench, asker: Asker) -> None:
 
     async def none_due() -> bool:
         await asker.step()
-        return await house.outside.fetchval(TO_ASK, house.clock.now()) == 0
+        return await house.column(TO_ASK, house.clock.now()) == [0]
 
     await until(none_due, within_s=10)

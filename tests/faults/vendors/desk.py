@@ -70,7 +70,7 @@ class Desk:
     async def _accept_later(self, entry: dict[str, Any], place: str, after_s: float) -> None:
         """Take a message of which its sender has heard nothing but the end of the connection."""
         await asyncio.sleep(after_s)
-        entry |= {"at": time.time(), "late_s": after_s}
+        entry |= {"at": time.time(), "begun": entry["at"]}
         await self._accept(entry)
         self.held.setdefault(place, []).append(entry)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from duly_chassis import outbox
+from duly_chassis import crash, outbox
 from duly_chassis.faults import fingerprint
 from duly_chassis.logs import log
 from duly_chassis.service import Context
@@ -59,7 +59,11 @@ class Asker:
             rows = await Ledger(connection).claim_to_ask(self._asking.channel, now, BATCH_MAX, token, LEASE)
         if not rows:
             return False
-        await self._settle(rows, await self._asked(rows, token), token)
+        crash.at("ask-claimed")
+        answers = await self._asked(rows, token)
+        crash.at("ask-answered")
+        await self._settle(rows, answers, token)
+        crash.at("ask-after-commit")
         return len(rows) == BATCH_MAX
 
     async def _asked(self, rows: Sequence[Outreach], token: UUID) -> list[Found]:

@@ -35,8 +35,8 @@ def found(
             refused = Change(outreach, "refused", reason, attempt=attempt, code=code)
             return choosing.moved(refused, now) if address else refused
         case NotThere() if twice and outreach.reason != TOO_EARLY:
-            tries = {"checks": outreach.checks, "asks": outreach.asks}
-            return Change(outreach, "in_doubt", TOO_EARLY, now, attempt, **tries)
+            checks, asks = outreach.checks, outreach.asks
+            return Change(outreach, "in_doubt", TOO_EARLY, now, attempt, checks=checks, asks=asks)
         case NotThere():
             return Change(outreach, "due", "not_accepted", now, attempt)
         case Unclear(reason, code):
