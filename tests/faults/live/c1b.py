@@ -2,7 +2,8 @@
 
 The replicas go through their deaths side by side, each from one life straight into the next, which is armed with
 the next point: what a death left behind is always picked up by a life that is going to die itself. The last life of
-each is armed with nothing. The first messenger dies over mail, the second over chats and texts (c1b_http.py).
+each is armed with nothing. Messenger dies over mail, chats and texts (c1b_http.py); it is
+the only one, for of two that die all the time each waits for the other to come back to their group.
 """
 
 import asyncio
@@ -16,8 +17,9 @@ from itertools import count, product
 
 import asyncpg
 
-from tests.faults.live import bouncing, c1b_deeds
+from tests.faults.live import bouncing
 from tests.faults.live.c1b_brakes import Brakes
+from tests.faults.live.c1b_deeds import CRASH_AT, LEASE_S, Deeds
 from tests.faults.live.c1b_http import Talking
 from tests.faults.live.c10 import Race
 from tests.faults.live.points import PLANS, Plan, chain
@@ -29,7 +31,7 @@ from tests.faults.rules import Violation
 
 DEED = "kill at a point"
 DEATHS = sum(len(plan.numbers) for plan in PLANS)
-SERVICES = {"reminders": 1, "messenger": 2, "roster": 1, "intake": 1}
+SERVICES = {"reminders": 1, "messenger": 1, "roster": 1, "intake": 1}
 LIES = Shares(cut_before=2, cut_after=2)
 """Cut answers leave mails in doubt, which is what is parked."""
 REACHED_WITHIN_S = 180.0
@@ -45,7 +47,7 @@ def settings() -> Mapping[str, str]:
     """Return what this campaign sets besides: a domain for bounces, and leases that lapse soon."""
     return {
         **bouncing.settings(),
-        "DULY_MESSENGER_LEASE_S": str(c1b_deeds.LEASE_S),
+        "DULY_MESSENGER_LEASE_S": str(LEASE_S),
     }
 
 
@@ -54,7 +56,7 @@ class Left:
     """How many chains still go on."""
 
     number: int = sum(SERVICES.values()) + 1
-    deeds: list[c1b_deeds.Deeds | Brakes] = field(default_factory=list)
+    deeds: list[Deeds] = field(default_factory=list)
 
 
 async def strike(rig: Rig) -> None:
@@ -76,14 +78,13 @@ async def strike(rig: Rig) -> None:
 
 async def _chain(rig: Rig, replica: Replica, left: Left, talking: Talking) -> None:
     """Go through one replica's deaths; end with a life that is not armed."""
-    place = rig.of(replica.service).index(replica) + 1
-    deeds = c1b_deeds.Deeds(rig, replica) if place == 1 else Brakes(rig, replica, talking.holds)
+    deeds = Deeds(rig, replica, Brakes(rig, replica, talking.holds) if replica.service == "messenger" else None)
     left.deeds.append(deeds)
     await deeds.prepare()
-    for plan, number in chain(replica.service, place):
+    for plan, number in chain(replica.service):
         rig.ready.discard(replica.name)
         await replica.end()  # the first life is not armed yet; every other one is dead already
-        replica.settings[c1b_deeds.CRASH_AT] = f"{plan.point}:{number}"
+        replica.settings[CRASH_AT] = f"{plan.point}:{number}"
         deeds.begin(number)
         replica.start()
         began = time.monotonic()
@@ -95,15 +96,15 @@ async def _chain(rig: Rig, replica: Replica, left: Left, talking: Talking) -> No
             continue
         rig.note(DEED, replica.name, point=plan.point, number=number)
         await deeds.died(plan)
-    talking.moving = talking.moving and place == 1
+    talking.moving = talking.moving and replica.service != "messenger"
     await replica.end()
-    del replica.settings[c1b_deeds.CRASH_AT]
+    del replica.settings[CRASH_AT]
     replica.start()
     await deeds.close()
     left.number -= 1
 
 
-async def _died(replica: Replica, deeds: c1b_deeds.Deeds | Brakes, plan: Plan) -> bool:
+async def _died(replica: Replica, deeds: Deeds, plan: Plan) -> bool:
     """Lead a life to its point until it has died by SIGKILL, which nobody else sends; tell whether it did."""
     deadline = time.monotonic() + REACHED_WITHIN_S
     while replica.alive and time.monotonic() < deadline:
@@ -120,7 +121,7 @@ async def _migrations(rig: Rig, left: Left) -> None:
         await connection.execute(f"CREATE DATABASE {name}")
         await connection.close()
         url = rig.database_url.rpartition("/")[0] + f"/{name}"
-        killed = await asyncio.to_thread(rig.migrated, url, {c1b_deeds.CRASH_AT: f"{plan.point}:{number}"})
+        killed = await asyncio.to_thread(rig.migrated, url, {CRASH_AT: f"{plan.point}:{number}"})
         if killed.returncode != -signal.SIGKILL:
             rig.broken.append(Violation("not reached", f"{plan.point}:{number}, exit code {killed.returncode}"))
         rig.note(DEED, "migrate-1", point=plan.point, number=number)

@@ -26,7 +26,7 @@ STANDS = """
 
 
 class Brakes:
-    """The deeds of the second messenger's chain."""
+    """What messenger is told of one tenant."""
 
     def __init__(self, rig: Rig, replica: Replica, holds: list[tuple[str, float, float]]) -> None:
         self._rig = rig
@@ -36,18 +36,12 @@ class Brakes:
         self._released_at: float | None = None  # when its release was first asked for
         self._stood = False  # before this life, as far as anybody knows
 
-    async def prepare(self) -> None:
-        """Need nothing."""
-
-    def begin(self, number: int) -> None:
-        """Likewise."""
-
     async def lead(self, by: str) -> None:
         """Say the next word; the process may die of it, or not listen yet."""
         with suppress(Unanswered):
-            if by == "hold" or (by == "release" and self._held_at is None):
+            if by == "hold" or (by == "let go" and self._held_at is None):
                 await self._hold()
-            elif by == "release" and time.time() - (self._held_at or 0) > HELD_FOR_S:
+            elif by == "let go" and time.time() - (self._held_at or 0) > HELD_FOR_S:
                 await self._release()
 
     async def died(self, plan: Plan) -> None:
@@ -68,10 +62,6 @@ class Brakes:
             await self._replica.until_ready(READY_WITHIN_S)
             with suppress(Unanswered):
                 await self._release()
-
-    async def judged(self) -> list[Violation]:
-        """Find nothing that talks.py does not."""
-        return []
 
     async def _hold(self) -> None:
         await self._replica.order("/v1/brakes/hold", tenant=HALTS, by="the rig", reason="campaign")

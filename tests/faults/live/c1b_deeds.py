@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 
 from tests.faults.live.bouncing import BOUNCE_PORT, bounce
+from tests.faults.live.c1b_brakes import Brakes
 from tests.faults.live.place import free_ports
 from tests.faults.live.points import Plan
 from tests.faults.live.replica import Replica, Unanswered
@@ -36,7 +37,8 @@ NOT_HELD = "404"
 class Deeds:
     """The deeds of one service's chain."""
 
-    def __init__(self, rig: Rig, replica: Replica) -> None:
+    def __init__(self, rig: Rig, replica: Replica, brakes: Brakes | None) -> None:
+        self._brakes = brakes
         self._rig = rig
         self._replica = replica
         self._team = 0
@@ -83,9 +85,13 @@ class Deeds:
         if by in deed:
             with suppress(Unanswered):
                 await deed[by]()
+        if self._brakes is not None:
+            await self._brakes.lead(by)
 
     async def died(self, plan: Plan) -> None:
         """Look, before anything is said again, at what a death must have left."""
+        if self._brakes is not None:
+            await self._brakes.died(plan)
         if plan.by != "release" or self._run is None:
             return
         connection = await asyncpg.connect(self._rig.database_url)
@@ -160,7 +166,7 @@ class Deeds:
         if self._other is None:
             own = {name: value for name, value in self._replica.settings.items() if name != BOUNCE_PORT}
             port = next(free_ports(1))
-            self._other = self._rig.replica("messenger", 3, port, {**own, CRASH_AT: "send-claimed:1"})
+            self._other = self._rig.replica("messenger", 2, port, {**own, CRASH_AT: "send-claimed:1"})
         if self._other.alive:
             self._bereaved_at = now
         elif now - self._bereaved_at > BEREAVED_AGAIN_S:
@@ -169,9 +175,11 @@ class Deeds:
             self._other.start()
 
     async def close(self) -> None:
-        """End whoever was started besides."""
+        """End whoever was started besides, and let go what is held."""
         if self._other is not None:
             await self._other.end()
+        if self._brakes is not None:
+            await self._brakes.close()
 
     async def _deliver(self) -> None:
         """Tell of a delay, to a return address that was written on a mail; again until it is taken."""

@@ -1,7 +1,7 @@
 """C1b beside mail: chats, texts and callbacks, told, called back and stopped while messenger and intake die over them.
 
-A Slack and a Twilio that lie stand beside the rig; both can be asked, so nothing may be parked. The second messenger
-and intake die at the points of HTTP, asking, moves, brakes, block list and callbacks (points.py).
+A Slack and a Twilio that lie stand beside the rig; both can be asked, so nothing may be parked. Messenger and intake
+die at the points of HTTP, asking, moves, brakes, block list and callbacks (points.py).
 """
 
 import asyncio

@@ -11,7 +11,6 @@ class Plan:
     service: str
     by: str = "load"
     numbers: tuple[int, ...] = (1, 3)
-    replica: int = 1  # of its service
 
 
 MOVES = "move-decided"
@@ -53,21 +52,21 @@ PLANS = (
     Plan("order-before-commit", "roster", "release", (1, 2)),
     Plan("order-after-commit", "roster", "release", (1, 2)),
     Plan("schema-migrated", "migrate", "migrate", (1, 2)),
-    Plan("http-standing", "messenger", replica=2),
-    Plan("http-permitted", "messenger", replica=2),
-    Plan("http-written", "messenger", replica=2),
-    Plan("http-answered", "messenger", replica=2),
-    Plan("claim-before-commit", "messenger", replica=2),
-    Plan("block-kept", "messenger", numbers=(1, 2), replica=2),
-    Plan("hold-before-commit", "messenger", "hold", (1, 2), 2),
-    Plan("hold-after-commit", "messenger", "hold", (1, 2), 2),
-    Plan("release-before-commit", "messenger", "release", (1, 2), 2),
-    Plan("release-after-commit", "messenger", "release", (1, 2), 2),
-    Plan("held-let-go", "messenger", "release", (1, 2), 2),
-    Plan("ask-claimed", "messenger", numbers=(1, 2), replica=2),
-    Plan("ask-answered", "messenger", numbers=(1, 2), replica=2),
-    Plan("ask-after-commit", "messenger", numbers=(1, 2), replica=2),
-    Plan(MOVES, "messenger", numbers=(1, 2), replica=2),
+    Plan("http-standing", "messenger"),
+    Plan("http-permitted", "messenger"),
+    Plan("http-written", "messenger"),
+    Plan("http-answered", "messenger"),
+    Plan("claim-before-commit", "messenger"),
+    Plan("block-kept", "messenger", numbers=(1, 2)),
+    Plan("hold-before-commit", "messenger", "hold", (1, 2)),
+    Plan("hold-after-commit", "messenger", "hold", (1, 2)),
+    Plan("release-before-commit", "messenger", "let go", (1, 2)),
+    Plan("release-after-commit", "messenger", "let go", (1, 2)),
+    Plan("held-let-go", "messenger", "let go", (1, 2)),
+    Plan("ask-claimed", "messenger", numbers=(1, 2)),
+    Plan("ask-answered", "messenger", numbers=(1, 2)),
+    Plan("ask-after-commit", "messenger", numbers=(1, 2)),
+    Plan(MOVES, "messenger", numbers=(1, 2)),
     Plan("callback-before-commit", "intake"),
     Plan("callback-after-commit", "intake"),
 )
@@ -75,8 +74,8 @@ PLANS = (
 in the same life somebody else has to die."""
 
 
-def chain(service: str, replica: int = 1) -> list[tuple[Plan, int]]:
-    """List a replica's deaths in their order, each with the time of coming to the point at which it strikes."""
-    plans = [plan for plan in PLANS if (plan.service, plan.replica) == (service, replica)]
+def chain(service: str) -> list[tuple[Plan, int]]:
+    """List a service's deaths in their order, each with the time of coming to the point at which it strikes."""
+    plans = [plan for plan in PLANS if plan.service == service]
     each = [(plan, plan.numbers[turn]) for turn in (0, 1) for plan in plans if plan.point not in LAST]
     return each + [(plan, number) for plan in plans if plan.point in LAST for number in plan.numbers]

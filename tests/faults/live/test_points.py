@@ -5,7 +5,6 @@ from tests.faults.live.points import PLANS, chain
 
 
 def test_each_point_is_struck_twice_at_different_times_of_coming_there() -> None:
-    doomed = {(plan.service, plan.replica) for plan in PLANS}
-    deaths = [(plan.point, number) for one in doomed for plan, number in chain(*one)]
+    deaths = [(plan.point, number) for service in {plan.service for plan in PLANS} for plan, number in chain(service)]
 
     assert len(set(deaths)) == len(deaths) == DEATHS == 2 * len(PLANS)
