@@ -23,6 +23,8 @@ CERTAIN = frozenset({fault for fault in Fault if fault.startswith("429")}) | {
     *(Fault.SAID_NO, Fault.MAIL_421, Fault.MAIL_451, Fault.MAIL_552, Fault.MAIL_DRIP, Fault.MAIL_BACK, Fault.NO_TLS)
 }
 """Faults that leave no doubt; all others must be seen as one."""
+SOON_SETTLED = frozenset({Fault.MAIL_LOST_BACK})
+"""A bounce may come before the doubt is written down: it settles a mail that is on its way as well."""
 REFUSED: Mapping[tuple[str, Fault], str] = {
     ("slack", Fault.SAID_NO): "invalid_blocks",
     ("sms", Fault.SAID_NO): "21606",
@@ -97,7 +99,7 @@ def _message(who: str, card: tuple[str, Fault], row: Row, names: list[str]) -> I
         yield Violation("elsewhere", f"{who}: on {row.channel}")
     if times > 1:
         yield Violation("I2 doubled", stands)
-    if fault not in CERTAIN and "in_doubt" not in row.states:
+    if fault not in CERTAIN | SOON_SETTLED and "in_doubt" not in row.states:
         yield Violation("undoubted", f"{who}: {row.states}")
     if row.state == "parked" and state != "parked":
         yield Violation("parked without cause", stands)
