@@ -52,11 +52,11 @@ PLANS = (
     Plan("order-before-commit", "roster", "release", (1, 2)),
     Plan("order-after-commit", "roster", "release", (1, 2)),
     Plan("schema-migrated", "migrate", "migrate", (1, 2)),
-    Plan("http-standing", "messenger"),
-    Plan("http-permitted", "messenger"),
-    Plan("http-written", "messenger"),
-    Plan("http-answered", "messenger"),
-    Plan("claim-before-commit", "messenger"),
+    Plan("http-standing", "messenger", numbers=(1, 2)),
+    Plan("http-permitted", "messenger", numbers=(1, 2)),
+    Plan("http-written", "messenger", numbers=(1, 2)),
+    Plan("http-answered", "messenger", numbers=(1, 2)),
+    Plan("claim-before-commit", "messenger", numbers=(1, 2)),
     Plan("block-kept", "messenger", numbers=(1, 2)),
     Plan("hold-before-commit", "messenger", "hold", (1, 2)),
     Plan("hold-after-commit", "messenger", "hold", (1, 2)),
@@ -67,8 +67,8 @@ PLANS = (
     Plan("ask-answered", "messenger", numbers=(1, 2)),
     Plan("ask-after-commit", "messenger", numbers=(1, 2)),
     Plan(MOVES, "messenger", numbers=(1, 2)),
-    Plan("callback-before-commit", "intake"),
-    Plan("callback-after-commit", "intake"),
+    Plan("callback-before-commit", "intake", numbers=(1, 2)),
+    Plan("callback-after-commit", "intake", numbers=(1, 2)),
 )
 """In the order in which each service is struck. A first lapse follows a kill that left mails on their way; for one more
 in the same life somebody else has to die."""
