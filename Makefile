@@ -41,15 +41,17 @@ check: setup ## Lint, types, boundaries, schemas, docs
 	$(BIN)/python -m messenger.plan_file --check policies/channels.yaml
 	$(BIN)/pytest -q tests/architecture tests/contracts
 
-test: setup ## Everything: unit, contracts, architecture, integration, replay, faults (DULY_OULAD_DIR adds the real folder)
-	$(BIN)/pytest -q tests -m "not peer"
+JOBS ?= 3
+test: check ## Everything: check, then unit, integration, replay, faults, in JOBS (3) workers (DULY_OULAD_DIR adds the real folder)
+	$(BIN)/pytest -q tests -m "not peer" --ignore tests/architecture --ignore tests/contracts \
+		-n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 test-fast: setup ## What needs no server
 	$(BIN)/pytest -q tests -m "not connected and not campaign and not peer"
 
 peers: setup ## Speak with independent programs, fetched once into your cache: emulate, mitmproxy; and the machine's Postfix
 	$(BIN)/python -m tests.peers.install
-	$(BIN)/pytest -q tests/peers
+	$(BIN)/pytest -q tests/peers tests/compliance -m peer
 
 faults: setup ## Kill a replay ten times, then services, PostgreSQL and the broker under them; check with code that shares nothing
 	$(BIN)/python -m tests.faults.campaign

@@ -1,4 +1,7 @@
-"""The one stack of a test run: PostgreSQL and Kafka as `duly up` runs them, started when first asked for."""
+"""What a test run starts once, when first asked for: PostgreSQL and Kafka as `duly up` runs them, and the peers.
+
+In a run without the peers, tests that need them say how to get them, and fail.
+"""
 
 import asyncio
 import shutil
@@ -9,13 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from duly_chassis import migrate
+from duly_chassis import kafka_topics
+from duly_local import postgres
 from duly_local.stack import Endpoints, Stack
+from tests.peers.install import Peers, installed
+from tests.peers.vendors import Emulated, emulated
 from tests.support import databases
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A runner that was started in the background ignores Ctrl-C, and so would every program that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of one file go to one worker, and what takes longest begin first (`make test` has several)."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.get_closest_marker("campaign") is None)
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +39,14 @@ def stack() -> Iterator[tuple[Stack, Endpoints]]:
     folder.chmod(0o755)
     running = Stack(folder / "state", inbox=False)
     try:
-        with running as endpoints:
-            asyncio.run(migrate.create_topics(endpoints.kafka_bootstrap, lambda _text: None))
-            # Each test has a database of its own, and no test cuts this machine's power.
-            databases.execute(endpoints.database_url, "ALTER SYSTEM SET fsync = off")
-            databases.execute(endpoints.database_url, "SELECT pg_reload_conf()")
-            yield running, endpoints
+        with pytest.MonkeyPatch.context() as patched:
+            # Each test has a database of its own, made and dropped; none of these tests cuts this machine's power.
+            patched.setitem(postgres.SETTINGS, "fsync", "off")
+            endpoints = running.start()
+        asyncio.run(kafka_topics.create(endpoints.kafka_bootstrap, lambda _text: None))
+        yield running, endpoints
     finally:
+        running.stop()
         shutil.rmtree(folder)
 
 
@@ -45,3 +60,22 @@ def endpoints(stack: tuple[Stack, Endpoints]) -> Endpoints:
 def template(endpoints: Endpoints) -> str:
     """Migrate one database; each test gets a copy of it."""
     return databases.make_template(endpoints.database_url)
+
+
+@pytest.fixture(scope="session")
+def pool(endpoints: Endpoints, template: str) -> databases.Pool:
+    """Lend migrated databases."""
+    return databases.Pool(endpoints.database_url, template)
+
+
+@pytest.fixture(scope="session")
+def peers() -> Peers:
+    """Where the peers lie."""
+    return installed()
+
+
+@pytest.fixture(scope="session")
+def vendors(peers: Peers) -> Iterator[Emulated]:
+    """Slack and Twilio, emulated, with a proxy for faults before each."""
+    with tempfile.TemporaryDirectory(prefix="duly-peers-") as name, emulated(peers, Path(name)) as running:
+        yield running

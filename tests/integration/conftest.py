@@ -24,9 +24,9 @@ POLICY = Path(__file__).parents[2] / "policies" / "reminders.yaml"
 
 
 @pytest.fixture
-async def database_url(endpoints: Endpoints, template: str) -> AsyncIterator[str]:
+async def database_url(pool: databases.Pool) -> AsyncIterator[str]:
     """Give the test a migrated database."""
-    async with databases.copy(endpoints.database_url, template) as url:
+    async with pool.lent() as url:
         yield url
 
 

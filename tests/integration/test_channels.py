@@ -28,11 +28,12 @@ from messenger.channel import (
     Unclear,
 )
 from messenger.leases import Leases
+from messenger.letters import Letters
 from messenger.plans import ChannelPolicy, ChannelPolicyChanged
 from messenger.sender import Sender
 from messenger.slack_writer import SlackWriter
 from messenger.store import Store
-from messenger.teams_letters import TeamsLetters
+from messenger.teams_writer import TeamsWriter
 from tests.integration.test_ledger import order
 from tests.support import post
 from tests.support.bench import Bench, bench
@@ -216,7 +217,7 @@ async def test_message_of_a_tenant_without_a_webhook_moves_on_and_no_address_is_
     async with bench(messenger.app.build(by_teams, DrivenClock(MOMENT)), by_teams, MOMENT) as channelled:
         await ask(channelled, mandatory=False)
         box = Post()
-        letters = TeamsLetters("UTC", SlackWriter(), {"globex"})
+        letters = Letters(TeamsWriter(SlackWriter(), {"globex"}), "UTC")
         await Sender(channelled.context(), box, letters, post.rules(), "teams").step()
 
         assert box.letters == []

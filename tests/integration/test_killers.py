@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from duly_chassis.starts import FEW_RECORDS
 from tests.support import databases, kafka
 from tests.support.hosted import GROUP, Outside
 from tests.support.records import Tape, assigned
@@ -30,6 +31,7 @@ CUT = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND application_name LIKE 'duly-%'
 """
+NOTED = "SELECT until_offset FROM consumer_starts WHERE topic = 'duly.training' AND partition = 0"
 LETTERS = 'SELECT reason, tenant_id, state, topic, partition, "offset" FROM dead_letters'
 
 
@@ -81,25 +83,26 @@ async def deaths_until_all_happened(environment: Mapping[str, str], outside: Out
 
 
 @pytest.mark.parametrize(
-    ("batch", "words", "deaths"),
-    [(6000, (), 4), (6000, (DECODER_DIES,), 4), (5, (), 5)],
-    ids=["in the first batch", "when it is decoded", "in a later batch"],
+    ("number", "batch", "words", "deaths"),
+    [(60, 6000, (), 4), (60, 6000, (DECODER_DIES,), 4), (60, 5, (), 5), (90, 6000, (), 5)],
+    ids=["in the first batch", "when it is decoded", "in a later batch", "in a batch of more than a few"],
 )
 async def test_record_that_kills_the_process_costs_itself_only(
-    toy_settings: ToySettings, outside: Outside, batch: int, words: tuple[str, ...], deaths: int
+    toy_settings: ToySettings, outside: Outside, number: int, batch: int, words: tuple[str, ...], deaths: int
 ) -> None:
     """S-64; RELIABILITY 5.10: once in its batch, three times alone, then it is passed by without a look.
 
-    In a later batch it dies once more: what is far from the assignment is not noted.
+    In a later batch it dies once more: what is far from the assignment is not noted. In a batch with more than a few
+    records of its partition it dies once among a few of them, too.
     """
     tape = Tape()
-    records = [tape.record(assigned(f"a{n}"), f"e{n}", partition=n % 2) for n in range(60)]
+    records = [tape.record(assigned(f"a{n}"), f"e{n}", partition=n % 2) for n in range(number)]
     records[41] = tape.record(assigned(KILLER, KILL), KILLER, partition=1, offset=records[41].offset)
     await kafka.publish(toy_settings.kafka_bootstrap, *records)
     environment = variables(toy_settings, batch_records_max=batch)
-    died = await deaths_until_all_happened(environment, outside, 59, *words)
+    died = await deaths_until_all_happened(environment, outside, number - 1, *words)
 
-    assert sorted(await outside.happened()) == sorted(f"a{n}" for n in range(60) if n != 41)
+    assert sorted(await outside.happened()) == sorted(f"a{n}" for n in range(number) if n != 41)
     ((reason, tenant, state, topic, partition, offset),) = await outside.connection.fetch(LETTERS)
     assert (reason, tenant, state, topic, partition) == ("kills-the-process", None, "open", "duly.training", 1)
     assert (
@@ -107,7 +110,8 @@ async def test_record_that_kills_the_process_costs_itself_only(
         == (records[41].value or b"").decode()
     )
     assert offset == await outside.connection.fetchval(
-        "SELECT next_offset - 10 FROM consumer_offsets WHERE topic = 'duly.training' AND partition = 1"
+        "SELECT next_offset - $1 FROM consumer_offsets WHERE topic = 'duly.training' AND partition = 1",
+        number // 2 - 20,
     )
     assert died == deaths
 
@@ -154,6 +158,37 @@ async def test_three_kills_in_a_row_over_an_innocent_record_send_nothing_to_the_
 
     assert alone == [0, 1, 2]
     assert happened == [f"a{n}" for n in range(20)]
+    assert await outside.dead_letters() == 0
+
+
+async def test_batch_that_was_killed_goes_a_few_records_at_a_time_and_none_alone(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """I10, RELIABILITY 5.10: one kill over thousands of records must not cost a transaction for each of them."""
+    number, tape, connection = 3 * FEW_RECORDS + 1, Tape(), outside.connection
+    url = toy_settings.database_url.get_secret_value()
+    records = (tape.record(assigned(f"a{n}"), f"e{n}") for n in range(number))
+    await kafka.publish(toy_settings.kafka_bootstrap, *records)
+    environment = variables(toy_settings)
+    async with databases.connected(url, "toy") as blocking, blocking.transaction():
+        await blocking.execute("LOCK TABLE happened IN SHARE MODE")
+        with life(environment) as process:
+            await until(lambda: connection.fetchval(WAITING), within_s=60)
+            process.kill()
+            process.wait(timeout=20)
+        await connection.execute(CUT)
+        whole = await connection.fetchval(NOTED)
+        with life(environment) as process:
+            await until(lambda: connection.fetchval(WAITING), within_s=60)
+            few = await connection.fetchval(NOTED)
+            process.kill()
+            process.wait(timeout=20)
+        await connection.execute(CUT)
+    with life(environment):
+        happened = await outside.until_happened(number)
+
+    assert few - FEW_RECORDS == whole - number
+    assert happened == [f"a{n}" for n in range(number)]
     assert await outside.dead_letters() == 0
 
 

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from duly_chassis import entries, logins, migrate, revisions, serving
+from duly_chassis import database, entries, logins, migrate, revisions, serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.database import Database
+from duly_chassis.plain import Unstarted
 from duly_chassis.revisions import WrongDatabase
 from duly_local.stack import Endpoints
 from tests.journeys.command import ask, environment
@@ -186,14 +187,14 @@ async def test_password_of_a_login_is_renewed_by_the_next_migration_and_never_se
 
     assert len({*hashes}) == 2
     assert all(one.startswith("SCRAM-SHA-256$") for one in hashes)
-    assert {row[0] for row in may} == set(logins.roles("reminders"))
+    assert {row[0] for row in may} == set(database.roles("reminders"))
 
 
 async def start_here(url: str, endpoints: Endpoints) -> str:
     """Start reminders in this process, where the code can be made another release's; return why it did not."""
     entry = entries.named("reminders")
     settings = entry.settings(database_url=url, kafka_bootstrap=endpoints.kafka_bootstrap)
-    with pytest.raises(serving.Unstarted) as refused:
+    with pytest.raises(Unstarted) as refused:
         async with serving.together([(entry, settings)], SystemClock()):
             pass
     return f"{refused.value}\n"

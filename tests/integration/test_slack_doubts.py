@@ -18,10 +18,11 @@ from duly_local.slack_state import Workspace
 from duly_local.stack import Endpoints
 from messenger.asking import Asker, Asking
 from messenger.channels import set_up
+from messenger.letters import Letters
 from messenger.sender import Sender
 from messenger.slack import SlackChannel
 from messenger.slack_client import SlackSettings
-from messenger.slack_letters import SlackLetters
+from messenger.slack_writer import SlackWriter
 from tests.support.bench import Bench, bench
 from tests.support.post import ALWAYS, rules
 from tests.support.records import MOMENT, Tape, person, requested
@@ -67,7 +68,7 @@ async def test_each_message_is_accepted_exactly_once_and_none_is_parked_whatever
             for number in range(MESSAGES):
                 await house.apply(tape.record(requested(UUID(int=number), f"a{number}"), f"r{number}"))
             context = house.context()
-            sender = Sender(context, channel, SlackLetters("UTC"), rules(), "slack")
+            sender = Sender(context, channel, Letters(SlackWriter(), "UTC"), rules(), "slack")
             asker = Asker(context, Asking("slack", channel, ALWAYS, BELIEVED_AFTER_S))
             for _ in range(ROUNDS_MAX):
                 await sender.step()

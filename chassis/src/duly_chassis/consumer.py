@@ -122,7 +122,7 @@ class Consumer:
         crash.at("ack-after")
 
     async def _worked(self, records: Sequence[Raw]) -> None:
-        """Apply records, suspects alone and before the others; raises Stopping."""
+        """Apply records, suspects before the others, a few or one at a time; raises Stopping."""
         await self._pass_held()
         self._go_on()  # a stop releases no brake: nothing is written
         if self._reached.jumps(records, self._compacted):
@@ -131,10 +131,10 @@ class Consumer:
         self._reached.note(records)
         suspects, rest = await self._starts.part(records, self._end_of)
         reads, dropped = [], 0
-        for record in suspects:
-            read, known = await self._alone(record)
+        for portion in suspects:
+            taken, known = await (self._alone(portion.records[0]) if portion.alone else self._few(portion.records))
             self._go_on()
-            reads.append(read)
+            reads += taken
             dropped += known
         if suspects:
             await self._starts.note(rest)
@@ -177,7 +177,14 @@ class Consumer:
             return None
         return end
 
-    async def _alone(self, record: Raw) -> tuple[Read, int]:
+    async def _few(self, records: Sequence[Raw]) -> tuple[list[Read], int]:
+        """Apply a few records over which a process may have died; another death leaves only them to be taken alone."""
+        await self._starts.begin_few(records)
+        reads = [Read(record, self._read(record)) for record in records]
+        await self._pass_brake(reads)
+        return reads, 0 if self.stopping else await self._lanes.apply(reads, lambda: self.stopping)
+
+    async def _alone(self, record: Raw) -> tuple[list[Read], int]:
         """Apply one record over which a process may have died, with no other of this process begun beside it."""
         async with self._one_alone:
             starts = await self._in_place(lambda connection: begin_alone(connection, record))
@@ -185,9 +192,9 @@ class Consumer:
             read = Read(record, Killer(STARTS_ALONE_MAX) if killer else self._read(record))
             if not self._too_much([read]):
                 self._recent.note(poison_in([read]), 1)
-                return read, await self._lanes.apply([read], lambda: self.stopping)
+                return [read], await self._lanes.apply([read], lambda: self.stopping)
         await self._pass_brake([read])  # a person may take days: meanwhile other services go on
-        return read, 0 if self.stopping else await self._lanes.apply([read], lambda: self.stopping)
+        return [read], 0 if self.stopping else await self._lanes.apply([read], lambda: self.stopping)
 
     async def _pass_held(self) -> None:
         """Wait for the release of what holds this consumer already."""

@@ -20,7 +20,7 @@ from duly_chassis.clock import Clock, SystemClock
 from duly_chassis.doctor import Check, Finding, State, found, ok, problem
 from duly_chassis.faults import label
 from duly_chassis.logs import redacted
-from duly_chassis.plain import PlainError
+from duly_chassis.plain import Misset, PlainError
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
 
@@ -55,7 +55,7 @@ def settings_of(entry: Entry) -> tuple[ServiceSettings | None, list[Finding]]:
     """Read a service's settings; without them nothing else of it can be asked."""
     try:
         return serving.settings_of(entry, {}), []
-    except serving.Misset as error:
+    except Misset as error:
         return None, [_clean(problem("settings", line, READ)) for line in str(error).splitlines()]
 
 

@@ -1,11 +1,29 @@
 """Errors that a person can act on: their text is all that needs to be said."""
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 
 class PlainError(Exception):
     """Something is missing or wrong that whoever runs Duly can mend; the text says what, in plain words."""
+
+
+class FileError(Exception):
+    """A file or folder that cannot be used; each of `lines` reads `FILE:LINE: what is wrong`."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
+
+class Unstarted(PlainError):
+    """A service could not start; the text names it and what it said."""
+
+
+class Misset(PlainError):
+    """Settings are missing or wrong; the text has a line for each of them."""
 
 
 def setting_faults(error: ValidationError) -> list[str]:

@@ -8,11 +8,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
+from duly_chassis.plain import FileError
 
 FILE_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 5
@@ -20,15 +22,12 @@ SHOWN_CHARACTERS_MAX = 40
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,8})")
 
 
-class PolicyError(Exception):
-    """A policy file that cannot be used; each of `lines` reads `FILE:LINE: what is wrong`."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = tuple(lines)
+class PolicyError(FileError):
+    """A policy file that cannot be used."""
 
 
 Fault = tuple[int, str]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Danger(ValueError):
@@ -72,7 +71,14 @@ class Source:
         """Write faults as people and editors read them."""
         return [f"{self.path}:{line}: {what}" for line, what in sorted(faults)]
 
-    def faults(
+    def checked(self, model: type[Model], said: Callable[[ErrorDetails], str]) -> Model:
+        """Make the model of the values; raises PolicyError with every fault and its line, in the words of `said`."""
+        try:
+            return model.model_validate(self.values)
+        except ValidationError as error:
+            raise PolicyError(self.lines(list(self._faults(error, model.model_fields, said)))) from None
+
+    def _faults(
         self, error: ValidationError, fields: Iterable[str], said: Callable[[ErrorDetails], str]
     ) -> Iterator[Fault]:
         """Translate what the model found; a key that is only misspelt is not reported as missing, too."""

@@ -11,7 +11,7 @@ import sys
 from duly_chassis import crash, entries, serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.logs import configure, log
-from duly_chassis.plain import PlainError
+from duly_chassis.plain import Misset, PlainError
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
 
@@ -42,7 +42,7 @@ def main() -> None:
         settings = serving.settings_of(entry, {})
         configure(settings.log_level)
         asyncio.run(serve(entry, settings))
-    except serving.Misset as error:
+    except Misset as error:
         _end(error, MISSET)
     except PlainError as error:
         _end(error, FAILED)

@@ -15,20 +15,12 @@ from pydantic import ValidationError
 from duly_chassis.clock import Clock
 from duly_chassis.host import Host
 from duly_chassis.logs import log
-from duly_chassis.plain import PlainError, setting_faults
+from duly_chassis.plain import Misset, Unstarted, setting_faults
 from duly_chassis.service import Entry
 from duly_chassis.settings import PublicSettings, ServiceSettings
 
 PUBLIC_CONNECTIONS_MAX = 200  # more are answered 503 by the server itself
 LOG = log("serving")
-
-
-class Unstarted(PlainError):
-    """A service could not start; the text names it and what it said."""
-
-
-class Misset(PlainError):
-    """Settings are missing or wrong; the text has a line for each of them."""
 
 
 class Server(uvicorn.Server):

@@ -4,10 +4,8 @@
 of its own; with `_FILE` appended either names a file that holds the value.
 """
 
-import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
@@ -21,21 +19,10 @@ from pydantic_settings import (
 )
 
 from duly_chassis.loopback import is_loopback
+from duly_chassis.secret_files import from_file
 
 SHARED_PREFIX = "DULY_"
 BROKER = re.compile(r"([^\s,:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
-
-
-def from_file(variable: str) -> str | None:
-    """Read the file that `<variable>_FILE` names, or return None; raises ValueError with that name, never a value."""
-    name = f"{variable}_FILE"
-    path = os.environ.get(name)
-    if path is None:
-        return None
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ValueError(f"{name}: cannot read the file it names ({error.strerror})") from None
 
 
 def database_address(url: SecretStr) -> SecretStr:

@@ -2,8 +2,9 @@
 
 A killer lies among the first records that are read after its kill. So a partition is young from its assignment until
 what lay there then, or as many records as the largest batch holds, has passed; a batch with records of a young
-partition is noted before it is looked at. Who finds such a note unfinished takes those records one by one, each noted
-too. Only starts of a record alone are counted: a kill in the middle of a batch says nothing about any one of them.
+partition is noted before it is looked at. Who finds such a note unfinished takes those records a few at a time, noted
+again, and who finds a few unfinished takes these one by one, each noted too. Only starts of a record alone are counted:
+a kill in the middle of a batch says nothing about any one of them, and most kills are nobody's fault.
 """
 
 from collections import Counter
@@ -18,6 +19,8 @@ from duly_chassis.dead_letters import KILLS, Raw
 from duly_chassis.offsets import Partition
 
 T = TypeVar("T")
+FEW_RECORDS = 32
+"""So many suspects of a partition go one by one, more of them so many at a time: one by one a batch takes minutes."""
 STARTS_ALONE_MAX = 3  # begun alone so often, and never finished: not begun again (decision 0012)
 
 
@@ -37,11 +40,19 @@ class Youth:
     end: int
     """Where the log ended when it was first seen: what came later killed nobody."""
     suspect: range
-    """The offsets that a process had begun when it died; handled one by one."""
+    """The offsets that a process had begun when it died; handled a few at a time, or one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Suspects of one partition, in their order: to be taken together, or one that is taken alone."""
+
+    records: Sequence[Raw]
+    alone: bool
 
 
 class Starts(ConsumerRebalanceListener):
-    """Parts each batch into what must be taken alone and the rest, and notes what is begun."""
+    """Parts each batch into suspects, a few or one at a time, and the rest, and notes what is begun."""
 
     def __init__(self, in_place: InPlace, batch_records_max: int) -> None:
         self._in_place = in_place
@@ -63,25 +74,29 @@ class Starts(ConsumerRebalanceListener):
 
     async def part(
         self, records: Sequence[Raw], end_of: Callable[[Partition], int | None]
-    ) -> tuple[list[Raw], Sequence[Raw]]:
-        """Return the records to be taken alone, in their order, and the others; noted as begun if they are all."""
+    ) -> tuple[list[Portion], Sequence[Raw]]:
+        """Return the suspects as they must be taken, in their order, and the others; noted as begun if they are all."""
         places = {(record.topic, record.partition) for record in records}
         known = self._known
         unseen = places - known.keys()
         if unseen:
-            suspects = await self._in_place(lambda connection: unfinished(connection, unseen))
+            begun = await self._in_place(lambda connection: unfinished(connection, unseen))
             self._killers |= await self._in_place(lambda connection: killers(connection, unseen))
             for place in unseen:
                 end = end_of(place)
-                known[place] = Youth(self._longest, 2**63 - 1 if end is None else end, suspects.get(place, range(0)))
+                known[place] = Youth(self._longest, 2**63 - 1 if end is None else end, begun.get(place, range(0)))
         young = {place: youth for place in places if (youth := known[place]) is not None}
         if not young:
             return [], records
-        alone = [record for record in records if suspected(record, young)]
-        rest = [record for record in records if not suspected(record, young)] if alone else records
-        if not alone:
+        suspects = [record for record in records if suspected(record, young)]
+        rest = [record for record in records if not suspected(record, young)] if suspects else records
+        if not suspects:
             await self.note(records)
-        return alone, rest
+        return portions(suspects, young), rest
+
+    async def begin_few(self, records: Sequence[Raw]) -> None:
+        """Note that of these suspects' partition only they are begun: who dies now leaves a few to be taken alone."""
+        await self._in_place(lambda connection: note(connection, ends(records)))
 
     async def note(self, records: Sequence[Raw]) -> None:
         """Note that these are begun, as far as their partitions are young; suspects not yet passed stay suspects."""
@@ -110,6 +125,17 @@ def suspected(record: Raw, young: Mapping[Partition, Youth]) -> bool:
     """Tell whether a process died after it had begun this record, and before it had finished it."""
     youth = young.get((record.topic, record.partition))
     return youth is not None and record.offset in youth.suspect
+
+
+def portions(suspects: Sequence[Raw], young: Mapping[Partition, Youth]) -> list[Portion]:
+    """Part suspects, partition by partition: one by one where few were begun, else a few at a time."""
+    found: list[Portion] = []
+    for place in dict.fromkeys((record.topic, record.partition) for record in suspects):
+        own = [record for record in suspects if (record.topic, record.partition) == place]
+        alone = len(young[place].suspect) <= FEW_RECORDS
+        size = 1 if alone else FEW_RECORDS
+        found += [Portion(own[first : first + size], alone) for first in range(0, len(own), size)]
+    return found
 
 
 def ends(records: Iterable[Raw]) -> dict[Partition, int]:

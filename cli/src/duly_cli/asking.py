@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from duly_chassis.plain import PlainError
-from duly_chassis.settings import from_file
+from duly_chassis.secret_files import from_file
 
 ASK_DEADLINE_S = 30
 HELD = "held_by_a_brake"

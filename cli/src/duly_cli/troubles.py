@@ -4,17 +4,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import asyncpg
 import typer
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from duly_chassis.entries import UnknownService
-from duly_chassis.plain import PlainError, setting_faults
-from duly_chassis.policy_file import PolicyError
-from duly_chassis.serving import Misset
+from duly_chassis.plain import FileError, Misset, PlainError, setting_faults
 from duly_cli.asking import HeldByBrake
-from duly_cli.rehearsal.tables import OuladError
 from duly_local.errors import LocalError
 
 FAILED, USAGE, HELD = 1, 2, 3
@@ -30,7 +25,7 @@ def told_plainly() -> Iterator[None]:
     """Turn known troubles into lines on stderr and an exit code: 1 failed, 2 usage, 3 held by a brake."""
     try:
         yield
-    except (OuladError, PolicyError) as error:
+    except FileError as error:
         _end(error.lines, USAGE)
     except ValidationError as error:
         _end(setting_faults(error), USAGE)
@@ -40,8 +35,16 @@ def told_plainly() -> Iterator[None]:
         _end([str(error)], HELD)
     except (LocalError, PlainError) as error:
         _end([str(error)], FAILED)
-    except (asyncpg.PostgresError, KafkaError, OSError) as error:
+    except tuple(_went_away()) as error:
         _end([f"{type(error).__name__}: a server went away; run the same command again to go on"], FAILED)
+
+
+def _went_away() -> Iterator[type[Exception]]:
+    """Name what clients raise when their server is gone, of those that are loaded: loading one takes long."""
+    yield OSError
+    for module, name in (("asyncpg", "PostgresError"), ("aiokafka.errors", "KafkaError")):
+        if module in sys.modules:
+            yield getattr(sys.modules[module], name)
 
 
 def _end(lines: Sequence[str], code: int) -> None:

@@ -136,6 +136,7 @@ CAMPAIGNS = {
         services={"reminders": 1, "messenger": 1},
         module=c6.MODULE,
         each=lambda service: {c6.MARK_VARIABLE: killers.mark_of(service)},
+        nursery=NURSERY,
     ),
 }
 

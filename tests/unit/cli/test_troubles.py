@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from duly_chassis.entries import UnknownService
 from duly_chassis.migrate import MigrationError
-from duly_chassis.serving import Unstarted
+from duly_chassis.plain import Unstarted
 from duly_chassis.settings import ServiceSettings
 from duly_cli.asking import HeldByBrake, Unanswered
 from duly_cli.rehearsal.idle import NeverIdle

@@ -9,8 +9,8 @@ import pytest
 from duly_chassis.service import Context
 from messenger import sender as module
 from messenger.channel import Accepted, Answer, Gate, Letter, Withheld
-from messenger.mailer import Mailer
 from messenger.sender import WITHHELD_PAUSE_S_MAX, Rules, Sender
+from messenger.writer import Writer
 
 
 class Slow:
@@ -39,7 +39,7 @@ class Beats:
 
 def a_sender(channel: Slow) -> tuple[Sender, Beats]:
     context = Beats(channel)
-    return Sender(cast(Context, context), channel, cast(Mailer, None), cast(Rules, None)), context
+    return Sender(cast(Context, context), channel, cast(Writer, None), cast(Rules, None)), context
 
 
 async def test_sender_pauses_longer_each_time_the_gate_lets_nothing_pass(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,16 +7,14 @@ from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
+from duly_chassis.plain import FileError
+
 FILE_BYTES_MAX = 256 * 1024 * 1024  # the largest file of the published data set has 6 MB
 SHOWN_CHARACTERS_MAX = 40
 
 
-class OuladError(Exception):
-    """A folder that cannot be played; each of `lines` reads `FILE:LINE: what is wrong`."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = tuple(lines)
+class OuladError(FileError):
+    """A folder that cannot be played."""
 
 
 @dataclass(slots=True)
