@@ -169,7 +169,7 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
             start = partial(_sender, adapter, way.writer, rules[line.name], line.name, senders)
             loops.append(Loop(f"send-{line.name}-{number}", start, settings.tick_interval_s, adapter.close))
         if way.readback is not None:
-            asking = Asking(line.name, way.readback, way.hours, settings.pacing == "wait")
+            asking = Asking(line.name, way.readback, way.hours, settings.pacing == "wait", settings.not_there_after_s)
             start = partial(_asker, asking)
             loops.append(Loop(f"ask-{line.name}", start, settings.tick_interval_s, way.close, by_time=True))
 

@@ -132,6 +132,7 @@ class Sender:
             if others:
                 outcomes.emit(await tx.change(others, now), now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
+            crash.at("claim-before-commit")
         if others:  # what is only on its way now is nobody else's work
             self._tell(others)
         self._count(others)

@@ -98,6 +98,10 @@ class Settings(SlackOptions, SmsSettings, TeamsOptions):
     pacing: Literal["wait", "report"] = "wait"
     """Keep to the providers' pace; a rehearsal, whose clock jumps, only reports what would have waited."""
 
+    not_there_after_s: float = Field(default=0, ge=0, le=120)
+    """How long after a provider said that it has no such message it is asked once more, before it is believed (machine
+    clock): for a rehearsal, whose clock jumps over the time in which it may still take one."""
+
     brakes: Literal["hold", "report"] = "hold"
     """Whether the brakes that trip by a rule hold messages; a rehearsal only reports what they would have held."""
 
