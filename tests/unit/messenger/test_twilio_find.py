@@ -116,6 +116,7 @@ async def test_attempt_that_was_taken_counts_more_than_one_that_failed() -> None
         (listed("no record"), Unclear("list_malformed")),
         (listed(record(date_created="Sat, 99 Nov 2026 08:00:00 +0000")), Unclear("list_malformed")),
         (said(b"<html>Fine"), Unclear("list_malformed")),
+        (said(b""), Unclear("list_malformed")),
         (said(b"[]"), Unclear("list_malformed")),
         (said(b"{}"), Unclear("list_malformed")),
         (said(b'{"messages": 7, "page": 0}'), Unclear("list_malformed")),
