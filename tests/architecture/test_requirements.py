@@ -9,6 +9,7 @@ from tests.architecture.source import around
 REQUIRED = [
     *("G-09", "G-24", "D-13", "X-02", "B-38"),
     *(f"B-{number:02}" for number in (*range(1, 6), 10, 15, 16, *range(18, 23))),
+    *(f"S-{number:02}" for number in (*range(1, 6), 13, 14, 15, 34, *range(65, 71))),
     *(f"S-{number}" for number in (23, 24, 25, 27, *range(28, 34), 35, 36, 37, 40, 49, *range(54, 64))),
 ]
 WRITTEN = re.compile(r"\b([BDGSX])-(\d\d)\b|(?<![a-z0-9])([bdgsx])(\d\d)(?![0-9])")

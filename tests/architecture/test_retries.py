@@ -20,7 +20,7 @@ POLLS = {
     "duly_local.waiting.until": "the one poll of the local stack; with a deadline",
     "duly_local.accept_log.AcceptLog._write": "writes each group of lines once; whoever waits for one is told",
     "messenger.http_gate._written": "as messenger.smtp._drain",
-    "messenger.smtp._drain": "a full socket tells only its transport, so that is asked; within the gate's deadline",
+    "messenger.smtp._drain": "a full socket tells only its transport, so that is asked; in the gate's deadline",
     "duly_chassis.applying.Applying._alone": "three tries of one record without a pause, then it is a dead letter",
 }
 TENACITY_IN = {"duly_chassis.retry": "the one policy of waiting"}

@@ -35,6 +35,7 @@ NO_CONSUMER_YET = {
     "duly.outreach.suppressed.v1": "escalations and records will read outcomes",
     "duly.outreach.failed.v1": "escalations and records will read outcomes",
     "duly.decisions.address-lost.v1": "records will keep findings; until then `duly explain` asks messenger",
+    "duly.decisions.zone-not-found.v1": "records will keep findings; until then messages wait as `zone_unknown`",
     "duly.decisions.requested.v1": "records will keep decisions; until then `duly explain` asks reminders",
     "duly.decisions.withheld.v1": "records will keep decisions; until then `duly explain` asks reminders",
 }

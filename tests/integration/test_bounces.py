@@ -27,7 +27,7 @@ from messenger.sender import Sender
 from messenger.store import Store
 from tests.support import post
 from tests.support.bench import Bench
-from tests.support.post import Post
+from tests.support.post import ALWAYS, Post
 from tests.support.records import MOMENT, Tape, person, requested
 from tests.support.returned import DOMAIN, KEY, PATH, delivered, notice
 from tests.support.waiting import until
@@ -44,7 +44,7 @@ SENT = "duly.outreach.sent.v1"
 @pytest.fixture(name="door")
 async def door_fixture(messengers: Bench) -> AsyncIterator[BounceDoor]:
     """Open the door for the relay."""
-    door = BounceDoor(PATH, "127.0.0.1", 0)
+    door = BounceDoor(PATH, ALWAYS, "127.0.0.1", 0)
     await door.start(messengers.context())()
     yield door
     await door.close()
@@ -99,6 +99,20 @@ async def test_failure_after_sent_is_refused_told_and_marks_the_address(messenge
         ("p1", "5.1.1", OUTREACH)
     ]
     assert await counted(messengers, "failed") == 1
+
+
+async def test_notification_that_settles_a_mail_as_sent_lets_its_policy_wait_for_an_answer(
+    messengers: Bench, door: BounceDoor
+) -> None:
+    """As the relay's own answer does; where another channel is ahead."""
+    back = await sent(messengers, InDoubt("timeout"))
+    await messengers.outside.execute(
+        """UPDATE ledger SET plan = '[{"channel": "sms", "after_min": 30, "when": ["unanswered"]}]'"""
+    )
+    await delivered(door.port, notice("delivered"), back)
+
+    assert await messengers.column(STATE) == ["sent delivered 5.1.1"]
+    assert await messengers.column("SELECT next_due_at FROM ledger") == [MOMENT + timedelta(minutes=30)]
 
 
 @pytest.mark.parametrize("parks", [False, True])
@@ -164,7 +178,7 @@ async def test_same_bounce_twice_changes_nothing(messengers: Bench, door: Bounce
     mail = notice(to=f"<{back}>")
     await delivered(door.port, mail, back)
     await delivered(door.port, mail, back.upper())
-    again = await order(messengers, bounce_orders.takes(PATH), mail=b64encode(mail).decode())
+    again = await order(messengers, bounce_orders.takes(PATH, ALWAYS), mail=b64encode(mail).decode())
 
     assert again == {"kind": taking.REPEATED, "outreach_id": OUTREACH, "changed": False}
     assert await messengers.outgoing() == [SENT, FAILED]
@@ -408,7 +422,7 @@ async def test_door_bounds_its_connections(
 async def test_folder_of_stored_mail_is_taken_by_the_header_of_each(messengers: Bench) -> None:
     """The other door: people with a mailbox; a signature is as good in a header as in an envelope."""
     back = await sent(messengers)
-    take = bounce_orders.takes(PATH)
+    take = bounce_orders.takes(PATH, ALWAYS)
     mails = {
         "failed": f"Delivered-To: {back}\n".encode() + notice(to="<duly@example.org>"),
         "forged": f"Delivered-To: {forged(back)['another id']}\n".encode() + notice(),
@@ -422,7 +436,7 @@ async def test_folder_of_stored_mail_is_taken_by_the_header_of_each(messengers: 
     with pytest.raises(Refusal, match="needs_mail"):
         await order(messengers, take, mail="no base64!")
     with pytest.raises(Refusal, match="no_bounce_domain"):
-        await order(messengers, bounce_orders.takes(None), mail="")
+        await order(messengers, bounce_orders.takes(None, ALWAYS), mail="")
 
 
 async def test_http_takes_a_large_mail_and_counts_it_after_the_commit(messengers: Bench) -> None:

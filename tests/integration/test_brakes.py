@@ -334,6 +334,13 @@ async def names(messengers: Bench) -> list[tuple[str, bool]]:
     return [(one["name"], one["holds"]) for one in await listed(messengers)]
 
 
+async def reported(messengers: Bench, tenant: str = "acme") -> list[tuple[str, int, int]]:
+    """Return what the summary says that brakes would have held: name, times, messages."""
+    async with messengers.database.reading(tenant) as connection:
+        counted = await answers.summary(connection, {"tenant": tenant})
+    return [(one["name"], one["times"], one["held"]) for one in counted["reported"]]
+
+
 async def test_provider_that_fails_is_held_for_that_tenant_alone(messengers: Bench) -> None:
     """RELIABILITY 8: more than 20 errors among the last 100 answers; another tenant's account may work."""
     tape = Tape()
@@ -453,6 +460,31 @@ async def test_provider_that_fails_in_a_rehearsal_is_reported_and_not_held(messe
 
     assert await messengers.column(STATE) == ["sent accepted"] * 30
     assert await names(messengers) == [("provider:acme:mail", False)]
+    assert await reported(messengers) == [("provider:acme:mail", 1, 30)]
+
+
+async def test_provider_that_works_again_in_a_rehearsal_would_have_held_nothing_more(messengers: Bench) -> None:
+    """All that came up to its first probe would have been held; a second fault is a second time."""
+    tape, box = Tape(), Post(ONE_ERROR)
+    loop = limited(messengers, box, REPORTS)
+    await ask(messengers, tape, 30)
+    await rounds(loop)
+    box.answer = Accepted("relay-1")
+    messengers.clock.move_to(MOMENT + A_MINUTE)
+    await rounds(loop)
+    await ask(messengers, tape, 40)
+    messengers.clock.move_to(MOMENT + 2 * A_MINUTE)
+    await rounds(loop)
+    assert await reported(messengers) == [("provider:acme:mail", 1, 30)]
+    assert await names(messengers) == []
+    await ask(messengers, tape, 80)
+    box.answer = ONE_ERROR
+    await rounds(loop)
+    messengers.clock.move_to(MOMENT + 3 * A_MINUTE)
+    await rounds(loop)
+
+    assert await reported(messengers) == [("provider:acme:mail", 2, 30 + 8 + 40)]  # it trips after 32 of the 40
+    assert await messengers.column("SELECT count(*)::int FROM ledger WHERE state = 'held'") == [0]
 
 
 async def past_weeks(messengers: Bench, *sent: int, tenant: str = "acme") -> None:
@@ -525,3 +557,4 @@ async def test_rate_in_a_rehearsal_is_reported_and_nothing_is_held(messengers: B
 
     assert len(box.letters) == 70
     assert [(one["name"], one["holds"], one["held"]) for one in counted["brakes"]] == [("send-rate:acme", False, 20)]
+    assert await reported(messengers) == [("send-rate:acme", 1, 20)]

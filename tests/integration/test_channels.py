@@ -1,6 +1,7 @@
 """Several channels in one ledger: where a message goes, when it moves on, and how a doubt is settled by asking."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +17,8 @@ from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachRequestedV2
 from duly_contracts.people import PersonalData
 from duly_local.stack import Endpoints
-from messenger import answers, asking, orders
+from messenger import answers, asking, channels, orders
+from messenger.asking import Asker, Asking
 from messenger.channel import (
     Accepted,
     InDoubt,
@@ -27,11 +29,12 @@ from messenger.channel import (
     Unclear,
 )
 from messenger.leases import Leases
+from messenger.letters import Letters
 from messenger.plans import ChannelPolicy, ChannelPolicyChanged
 from messenger.sender import Sender
 from messenger.slack_writer import SlackWriter
 from messenger.store import Store
-from messenger.teams_letters import TeamsLetters
+from messenger.teams_writer import TeamsWriter
 from tests.integration.test_ledger import order
 from tests.support import post
 from tests.support.bench import Bench, bench
@@ -215,7 +218,7 @@ async def test_message_of_a_tenant_without_a_webhook_moves_on_and_no_address_is_
     async with bench(messenger.app.build(by_teams, DrivenClock(MOMENT)), by_teams, MOMENT) as channelled:
         await ask(channelled, mandatory=False)
         box = Post()
-        letters = TeamsLetters("UTC", SlackWriter(), {"globex"})
+        letters = Letters(TeamsWriter(SlackWriter(), {"globex"}), "UTC")
         await Sender(channelled.context(), box, letters, post.rules(), "teams").step()
 
         assert box.letters == []
@@ -300,6 +303,47 @@ async def test_provider_is_not_asked_before_the_declared_bounds_are_over(channel
     assert provider.asked == []
 
 
+async def test_provider_is_believed_at_its_second_word_where_the_clock_is_driven(channelled: Bench) -> None:
+    """RELIABILITY 6.7: its clock is the wall's, and it may still take what a jump of ours has left long behind."""
+    await ask(channelled)
+    await doubt(channelled)
+    provider = Provider(NotThere())
+    loop = Asker(channelled.context(), Asking("slack", provider, post.ALWAYS, believed_after_s=1.0))
+    await loop.step()
+    await loop.step()
+
+    assert await channelled.column(STATE) == ["slack in_doubt not_there_yet"]
+    assert len(provider.asked) == 1
+    provider.answer = Accepted("D1/17.0")
+
+    async def asked_again() -> bool:
+        await loop.step()
+        return len(provider.asked) > 1
+
+    await until(asked_again)
+    assert await channelled.column(STATE) == ["slack sent read_back"]
+    told = "SELECT recorded_at FROM ledger_history WHERE state = ANY($1) ORDER BY id"
+    *_, early_at, sent_at = await channelled.column(told, ["in_doubt", "sent"])
+    assert sent_at - early_at >= timedelta(seconds=1)
+
+
+async def test_message_goes_again_when_its_provider_has_said_twice_that_it_is_not_there(channelled: Bench) -> None:
+    """RELIABILITY 6.7: and from then on a new attempt has its own two words."""
+    await ask(channelled)
+    await doubt(channelled)
+    loop = Asker(channelled.context(), Asking("slack", Provider(NotThere()), post.ALWAYS, believed_after_s=0.05))
+
+    async def believed() -> bool:
+        await loop.step()
+        return await channelled.column(STATE) == ["slack due not_accepted"]
+
+    await until(believed)
+    assert await channelled.column("SELECT reason FROM ledger_history WHERE state = 'in_doubt' ORDER BY id") == [
+        "timeout",
+        "not_there_yet",
+    ]
+
+
 FOUND = {
     "accepted": (Accepted("D1/17.0"), "slack sent read_back", ["duly.outreach.sent.v2"]),
     "not there": (NotThere(), "slack due not_accepted", []),
@@ -329,6 +373,19 @@ async def test_doubt_is_settled_by_the_providers_own_word_only(
     assert [(one.tenant_id, one.outreach_id, one.recipient) for one in provider.asked] == [("acme", OUTREACH, MAIL)]
     [posted_at] = await channelled.column("SELECT recorded_at FROM ledger_history WHERE state = 'posting'")
     assert abs(provider.asked[0].first_posted_at - posted_at) < timedelta(seconds=5)  # the wall clock, not the driven
+
+
+async def test_message_that_was_read_back_goes_on_after_its_minutes_as_one_that_was_accepted_at_once(
+    channelled: Bench,
+) -> None:
+    await ask(channelled)
+    await doubt(channelled)
+    await asker(channelled.context(), Provider(Accepted("D1/17.0")), "slack").step()
+    assert await channelled.column("SELECT next_due_at FROM ledger") == [channelled.clock.now() + 30 * A_MINUTE]
+    channelled.clock.move_to(channelled.clock.now() + 30 * A_MINUTE)
+    await channelled.timer(UNANSWERED)()
+
+    assert await channelled.column(STATE) == ["sms due unanswered"]
 
 
 async def test_message_that_is_not_there_is_sent_again_at_once_and_searched_from_its_first_attempt(
@@ -580,3 +637,29 @@ async def test_request_of_either_version_is_one_message_and_the_later_says_why(c
     rows = await channelled.column("SELECT urgency || ' ' || why FROM ledger ORDER BY outreach_id")
     assert rows == ["routine ", "routine asked_by_hand"]
     assert await channelled.outgoing() == []
+
+
+async def test_person_without_a_zone_is_a_finding_once_where_their_tenant_has_several(
+    settings: messenger.settings.Settings,
+) -> None:
+    """RELIABILITY 7.10: a data-quality case; until it is mended only hours that all of its zones permit."""
+    several = settings.model_copy(
+        update={"channel_policy_file": None, "tenant_zones": {"acme": ("Europe/London", "America/New_York")}}
+    )
+    async with bench(messenger.app.build(several, DrivenClock(MOMENT)), several, MOMENT) as opened:
+        tape = Tape()
+        await opened.apply(tape.record(person(zone=None), "v1"), tape.record(requested(OUTREACH), "r1"))
+        await opened.apply(tape.record(person(zone=None), "v1 again, from the beginning of a compacted topic"))
+        told = await opened.outside.fetch("SELECT headers, convert_from(value, 'UTF8') AS data FROM outbox")
+        ids = {dict(json.loads(one["headers"]))["ce_id"] for one in told}
+        hours = channels.permitted(several)["mail"]
+        await sender(opened.context(), Post(), hours).step()
+        waits = await opened.column("SELECT reason || ' ' || next_due_at FROM ledger")
+        await opened.apply(tape.record(person(2, zone="Europe/London"), "v2"))
+        await sender(opened.context(), Post(), hours).step()
+
+        assert len(ids) == 1
+        assert '"reason":"no_zone","record_version":1' in told[0]["data"]
+        assert waits == ["zone_unknown 2026-03-02 12:00:00+00"]  # 07:00 in New York
+        assert await opened.column(STATE) == ["mail sent accepted"]
+        assert await opened.outgoing() == ["duly.decisions.zone-not-found.v1"] * len(told) + ["duly.outreach.sent.v1"]

@@ -17,7 +17,7 @@ from duly_chassis.web import Refusal
 from messenger import answers, orders
 from messenger.app import sending
 from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow, Withheld
-from messenger.domain import Hours
+from messenger.hours import Hours
 from messenger.leases import Leases
 from messenger.ledger import Ledger
 from messenger.store import Store

@@ -3,8 +3,8 @@
 import asyncio
 import json
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,16 +15,16 @@ from duly_chassis.web import Refusal
 from duly_contracts.decode import Fact
 from duly_contracts.people import PersonalData
 from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
-from messenger import block_orders, blocks, handlers
+from messenger import block_orders, blocking, blocks, handlers
 from messenger.block_list import BlockList
 from messenger.channel import InDoubt, Letter, RefusedForGood
-from messenger.domain import Contact, Outreach
+from messenger.domain import CHANNELS, Contact, Outreach
 from messenger.sender import Sender
 from messenger.store import Store
 from tests.support import callbacks
 from tests.support.bench import Bench
 from tests.support.callbacks import KEY, NUMBER, SENDER, SHARED, sid
-from tests.support.post import Post, rules
+from tests.support.post import ALWAYS, Post, rules
 from tests.support.records import MOMENT, Tape, person, requested
 
 pytestmark = pytest.mark.connected
@@ -33,13 +33,17 @@ OUTREACH = UUID(int=1)
 DIGEST = number_digest(KEY, "acme", NUMBER, SENDER)
 LISTED = BlockList((KEY,), {SENDER: ("acme",)})
 WANTED = {("acme", OUTREACH): LISTED.of("acme", NUMBER)}
+HOURS = dict.fromkeys(CHANNELS, ALWAYS)
+Said = Literal["keyword", "wish", "doubt"]
 STATE = "SELECT state || ' ' || reason FROM ledger ORDER BY outreach_id"
+WAITS_FOR_AN_ANSWER = '[{"channel": "mail", "after_min": 30, "when": ["unanswered"]}]'
+UNANSWERED = 2  # among messenger's timers
 
 
-def out(seconds: int = 0, tenant: str = "acme") -> SmsOptedOutV1:
+def out(seconds: int = 0, tenant: str = "acme", said: Said = "keyword") -> SmsOptedOutV1:
     at = MOMENT.replace(second=seconds)
     mark = key_mark(KEY)
-    return SmsOptedOutV1(tenant_id=tenant, occurred_at=at, number_digest=DIGEST, key_mark=mark, word_class="keyword")
+    return SmsOptedOutV1(tenant_id=tenant, occurred_at=at, number_digest=DIGEST, key_mark=mark, word_class=said)
 
 
 def back(seconds: int = 0) -> SmsOptedInV1:
@@ -261,7 +265,7 @@ async def test_s69_stop_in_a_report_blocks_the_number_once(messengers: Bench) ->
     for number in range(2):
         facts = [Fact(str(number), "x", report("failed", "21610"), 0)]
         async with messengers.database.transaction() as connection:
-            await handlers.delivery_reported(facts, MOMENT, Store(connection), listed=LISTED)
+            await handlers.delivery_reported(facts, MOMENT, Store(connection), listed=LISTED, hours=HOURS)
 
     assert heard.topic.name == "duly.signals"
     assert await asked(messengers) == set(WANTED)
@@ -269,13 +273,13 @@ async def test_s69_stop_in_a_report_blocks_the_number_once(messengers: Bench) ->
     assert await messengers.column(STATE) == ["refused number_blocked"]
 
 
-async def test_person_lifts_a_block_by_name_and_what_waited_for_it_looks_again(messengers: Bench) -> None:
+async def test_s66_person_lifts_a_block_by_name_and_what_waited_for_it_looks_again(messengers: Bench) -> None:
     tape = Tape()
     await texted(messengers, tape, "due")
     await messengers.outside.execute(
         "UPDATE ledger SET reason = 'number_blocked', next_due_at = now() + interval '99 d'"
     )
-    await messengers.apply(tape.record(out(), "1"))
+    await messengers.apply(tape.record(out(said="doubt"), "1"))
     answer = await order(messengers, "/v1/blocks/lift", number_digest=DIGEST)
 
     assert answer["state"] == "lifted"
@@ -289,8 +293,72 @@ async def test_person_lifts_a_block_by_name_and_what_waited_for_it_looks_again(m
             await order(messengers, "/v1/blocks/lift", number_digest=digest)
 
 
+LIFTED = {
+    "STOP": ((out(),), False),
+    "a wish in other words": ((out(said="wish"),), True),
+    "a doubt": ((out(said="doubt"),), True),
+    "STOP, and a doubt after it": ((out(), out(9, said="doubt")), False),
+    "STOP, and a doubt after it that comes first": ((out(9, said="doubt"), out()), False),
+    "STOP, START, and then a doubt": ((out(), back(5), out(9, said="doubt")), True),
+    "START at the moment of STOP, and then a doubt": ((back(), out(), out(9, said="doubt")), False),
+}
+
+
+@pytest.mark.parametrize(("said", "may"), LIFTED.values(), ids=LIFTED)
+async def test_s66_nobody_lifts_what_the_owner_of_a_number_clearly_said(
+    messengers: Bench, said: tuple[SmsOptedOutV1 | SmsOptedInV1, ...], may: bool
+) -> None:
+    """47 CFR 64.1200(a)(10): STOP always revokes, and only who said it takes it back. A person judges our reading."""
+    tape = Tape()
+    for number, word in enumerate(said):
+        await messengers.apply(tape.record(word, str(number)))
+    if may:
+        await order(messengers, "/v1/blocks/lift", number_digest=DIGEST)
+    else:
+        with pytest.raises(Refusal, match="only_start_lifts"):
+            await order(messengers, "/v1/blocks/lift", number_digest=DIGEST)
+
+    assert await asked(messengers) == (set() if may else set(WANTED))
+
+
+async def test_s66_stop_that_was_said_before_a_lift_and_is_heard_after_it_counts(messengers: Bench) -> None:
+    """The person who lifted a doubt had not heard of it."""
+    tape = Tape()
+    await messengers.apply(tape.record(out(said="doubt"), "1"))
+    messengers.clock.move_to(MOMENT + timedelta(minutes=5))
+    await order(messengers, "/v1/blocks/lift", number_digest=DIGEST)
+    assert await asked(messengers) == set()
+    await messengers.apply(tape.record(out(30), "2"))
+
+    assert await asked(messengers) == set(WANTED)
+    with pytest.raises(Refusal, match="only_start_lifts"):
+        await order(messengers, "/v1/blocks/lift", number_digest=DIGEST)
+
+
+async def test_s69_nobody_lifts_what_the_provider_refuses_until_start(messengers: Bench) -> None:
+    """Twilio answers 21610 until the number writes START: to lift it here would only fail there."""
+    words = blocking.words(LISTED, "acme", NUMBER, MOMENT)
+    async with messengers.database.transaction() as connection:
+        await Store(connection).save_words(words, words)
+    with pytest.raises(Refusal, match="only_start_lifts"):
+        await order(messengers, "/v1/blocks/lift", number_digest=DIGEST)
+    await messengers.apply(Tape().record(back(1), "1"))
+
+    assert await asked(messengers) == set()
+
+
 async def nothing(_tx: Store) -> None:
     """Prepare nothing else."""
+
+
+async def test_s70_reply_that_acknowledges_has_no_effect_and_is_kept(intakes: Bench) -> None:
+    """Nothing can be acknowledged by text, from whatever number: it ends, confirms and tells nothing."""
+    async with callbacks.opened(intakes) as found:
+        answers = [await callbacks.text(found.address, words, number) for number, words in enumerate(("1", " 1. "), 1)]
+
+    assert [status for status, _, _ in answers] == [200, 200]
+    assert await told(intakes) == []
+    assert await intakes.column("SELECT count(*) FROM callbacks") == [2]
 
 
 async def test_key_that_left_while_numbers_are_blocked_under_it_is_noticed(messengers: Bench) -> None:
@@ -320,6 +388,28 @@ async def test_report_settles_what_is_in_doubt_and_what_is_parked(messengers: Be
     ]
 
 
+@pytest.mark.parametrize("state", ["in_doubt", "parked", "posting", "due", "held"])
+async def test_report_that_settles_a_text_as_sent_lets_its_policy_wait_for_an_answer_inside_the_hours(
+    messengers: Bench, state: str
+) -> None:
+    """As one that was accepted directly: 20 minutes before 21:00 in Berlin, and 10 more from 08:00 there on."""
+    tape = Tape()
+    evening = MOMENT.replace(hour=19, minute=40)
+    await messengers.apply(tape.record(person(zone="Europe/Berlin"), "v1"))
+    await texted(messengers, tape, state)
+    await messengers.outside.execute("UPDATE ledger SET plan = $1", WAITS_FOR_AN_ANSWER)
+    messengers.clock.move_to(evening)
+    await messengers.apply(tape.record(report("queued"), "1"), tape.record(report("delivered"), "2"))
+
+    assert await messengers.column(STATE) == ["sent accepted"]
+    assert await messengers.column("SELECT next_due_at FROM ledger") == [evening + timedelta(hours=11, minutes=30)]
+    messengers.clock.move_to(evening + timedelta(hours=12))
+    await messengers.timer(UNANSWERED)()
+    assert await messengers.column("SELECT channel || ' ' || state || ' ' || reason FROM ledger") == [
+        "mail due unanswered"
+    ]
+
+
 async def test_failure_reported_after_sent_gives_the_leg_up_once(messengers: Bench) -> None:
     tape = Tape()
     await texted(messengers, tape)
@@ -342,7 +432,9 @@ async def test_failure_reported_after_sent_turns_to_the_next_channel_where_there
     ]
 
 
-async def test_report_of_an_unknown_message_or_in_another_tenant_is_a_case_without_effect(messengers: Bench) -> None:
+async def test_s15_report_of_an_unknown_message_or_in_another_tenant_is_a_case_without_effect(
+    messengers: Bench,
+) -> None:
     tape = Tape()
     await texted(messengers, tape)
     await messengers.apply(

@@ -16,6 +16,7 @@ from tests.peers import postfix
 from tests.peers.postfix import BOUNCES, KNOWN, NO_DOMAIN, UNKNOWN, Postfix
 from tests.support import post
 from tests.support.bench import Bench
+from tests.support.post import ALWAYS
 from tests.support.records import Tape, person, requested
 from tests.support.returned import KEY
 from tests.support.waiting import until
@@ -29,7 +30,7 @@ STATE = "SELECT state || ' ' || reason || ' ' || code FROM ledger"
 
 @pytest.fixture(name="relay")
 async def relay_fixture(messengers: Bench) -> AsyncIterator[Postfix]:
-    door = BounceDoor(PATH, "127.0.0.1", 0)
+    door = BounceDoor(PATH, ALWAYS, "127.0.0.1", 0)
     await door.start(messengers.context())()
     with tempfile.TemporaryDirectory(prefix="duly-postfix-") as name, postfix.relaying(Path(name), door.port) as relay:
         yield relay

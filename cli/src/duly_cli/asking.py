@@ -14,7 +14,11 @@ HELD = "held_by_a_brake"
 
 
 class Unanswered(PlainError):
-    """A service gave no answer, or refused; the text says which and how."""
+    """A service gave no answer, or refused; the text says which and how. `word` is the refusal's own, if it was one."""
+
+    def __init__(self, text: str, word: str = "") -> None:
+        super().__init__(text)
+        self.word = word
 
 
 class HeldByBrake(PlainError):
@@ -59,5 +63,5 @@ async def _ask(
         word = answer.get("error", "refused") if isinstance(answer, dict) else "refused"
         if word == HELD:
             raise HeldByBrake("a brake holds this service; look with `duly brake list`, and release it first")
-        raise Unanswered(f"{address}{path} answered {response.status}: {word}")
+        raise Unanswered(f"{address}{path} answered {response.status}: {word}", word)
     return answer

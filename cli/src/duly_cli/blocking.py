@@ -15,6 +15,13 @@ from duly_cli.troubles import told_plainly
 Digest = Annotated[str, typer.Argument(help="The digest of the number, as `list` and `waiting` show it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with your name.")]
 
+IN_WORDS = {
+    "only_start_lifts": "only_start_lifts: whoever has this number said STOP, to us or to the provider; nobody here "
+    "may lift that. A text START from the number itself does, and until then the provider refuses to text it as well",
+    "not_blocked": "not_blocked: this tenant has no such number blocked; `duly blocks list` shows the digests",
+}
+"""What to do about a refusal."""
+
 blocks = typer.Typer(help="Numbers that get no texts: who said STOP, and START again.", no_args_is_help=True)
 
 
@@ -53,7 +60,7 @@ def waiting(tenant: Tenant, state: UpState, as_json: AsJson = False, token: Toke
 def lift(
     number: Digest, tenant: Tenant, by: By, reason: Reason, state: UpState, as_json: AsJson = False, token: Token = None
 ) -> None:
-    """Write to a number again: what waited for it looks again at once."""
+    """Take back a block of class `wish` or `doubt`, whose text meant no STOP; what waited looks again at once."""
     order = {"tenant": tenant, "number_digest": number, "by": by, "reason": reason}
     _order(service_address(state, "messenger"), "/v1/blocks/lift", order, as_json, token)
 
@@ -84,5 +91,8 @@ def close(
 
 def _order(address: str, path: str, order: dict[str, Any], as_json: bool, token: str | None) -> None:
     with told_plainly():
-        answer = asyncio.run(asking.post(address, path, order, token))
+        try:
+            answer = asyncio.run(asking.post(address, path, order, token))
+        except asking.Unanswered as refused:
+            raise asking.Unanswered(IN_WORDS.get(refused.word, str(refused)), refused.word) from None
         typer.echo(json.dumps(answer) if as_json else answer["state"])

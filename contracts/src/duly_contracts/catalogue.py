@@ -1,6 +1,6 @@
 """Every event there is, by the name that stands in `ce_type`."""
 
-from duly_contracts.decisions import AddressLostV1, MessageRequestedV1, MessageWithheldV1
+from duly_contracts.decisions import AddressLostV1, MessageRequestedV1, MessageWithheldV1, ZoneNotFoundV1
 from duly_contracts.event import Event
 from duly_contracts.outreach import (
     OutreachFailedV1,
@@ -41,6 +41,7 @@ EVENTS: tuple[type[Event], ...] = (
     SmsOptedOutV1,
     SmsOptedInV1,
     AddressLostV1,
+    ZoneNotFoundV1,
 )
 
 BY_TYPE: dict[str, type[Event]] = {event.type: event for event in EVENTS}

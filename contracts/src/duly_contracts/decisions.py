@@ -61,3 +61,17 @@ class AddressLostV1(DecisionEvent, frozen=True, kw_only=True):
 
     outreach_id: UUID
     channel: Literal["mail", "slack", "sms", "teams"]
+
+
+class ZoneNotFoundV1(PersonEvent, frozen=True, kw_only=True):
+    """A person's record names no time zone, or one nobody knows, and their tenant has several.
+
+    Emitted by messenger, once for each version of such a record: a finding about the people's data, for whoever keeps
+    them. Until it is mended they are written to only at hours that all zones of the tenant permit. No personal data.
+    """
+
+    type: ClassVar[str] = "duly.decisions.zone-not-found.v1"
+    topic: ClassVar[str] = DECISIONS.name
+
+    reason: Literal["no_zone", "zone_unknown"]
+    record_version: Annotated[int, Meta(ge=1, le=2**63 - 1)]

@@ -20,6 +20,10 @@ def summary(**changes: Any) -> Summary:
         "events": 50,
         "seconds": 4.0004,
         "mails": Path("/somewhere/mails"),
+        "held": [
+            {"brake": "provider:oulad:slack", "tenant": "oulad", "times": 2, "messages": 62},
+            {"brake": "send-rate:oulad", "tenant": "oulad", "times": 1, "messages": 20},
+        ],
     }
     return Summary(**known | changes)
 
@@ -42,6 +46,12 @@ def test_summary_in_json_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
     (line,) = capsys.readouterr().out.splitlines()
 
     assert {"assignments", "reminders", "decisions", "parked", "seconds", "events_per_second"} <= set(json.loads(line))
+    assert json.loads(line)["would_have_held"][1] == {
+        "brake": "send-rate:oulad",
+        "tenant": "oulad",
+        "times": 1,
+        "messages": 20,
+    }
     assert json.loads(line)["parked"] == [{"to": "a@x.example", "assignment": "a-1", "step": "3", "why": "cut"}]
 
 
@@ -56,6 +66,9 @@ def test_summary_in_words_tells_each_step_and_each_reason(capsys: pytest.Capture
         "4 withheld",
         "        3 completed",
         "        1 training_completed",
+        "82 would have been held by a brake",
+        "       62 provider:oulad:slack, tripped 2 times",
+        "       20 send-rate:oulad, tripped once",
         "1 parked for a person",
         "4 assignments, 4.0 s, 12.5 events/s",
         "The mails are in /somewhere/mails",

@@ -52,6 +52,7 @@ def test_each_channel_that_is_set_up_has_loops_of_its_own_and_its_share_of_the_a
         "send-slack-1",
         "send-slack-2",
         "ask-slack",
+        "spread",
         "leases",
         "renderer",
     ]
@@ -78,7 +79,8 @@ def test_webhook_for_teams_makes_a_channel_that_cannot_be_asked() -> None:
 
     assert {line.name: channels.share(made, lines, line) for line in lines} == {"mail": 16, "teams": 16}
 
-    assert [loop.name for loop in built(**settings).loops] == ["send-mail-1", "send-teams-1", "leases", "renderer"]
+    own = ["send-mail-1", "send-teams-1", "spread"]
+    assert [loop.name for loop in built(**settings).loops] == [*own, "leases", "renderer"]
     assert "teams" in channels.unasked(made)
     assert "teams" not in channels.missing(["mail", "teams"])
 

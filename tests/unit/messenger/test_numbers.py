@@ -44,6 +44,7 @@ def test_number_is_written_as_e164(text: str, number: str) -> None:
     ],
 )
 def test_number_is_refused_without_being_repeated(text: str, reason: str) -> None:
+    """RELIABILITY 6.5, I9: malformed or a landline, refused before anything is sent; nothing says which."""
     with pytest.raises(AddressRefused) as error:
         mobile(text)
 

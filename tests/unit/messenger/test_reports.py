@@ -32,7 +32,7 @@ def standing(state: str, provider_id: str | None = None, *, channel: str = "sms"
     return Standing(replace(row(state), attempt=1), channel, provider_id, arrived)
 
 
-@pytest.mark.parametrize("state", ["in_doubt", "parked", "posting", "due"])
+@pytest.mark.parametrize("state", ["in_doubt", "parked", "posting", "due", "held"])
 @pytest.mark.parametrize("status", ["accepted", "queued", "sent", "delivered", "read"])
 def test_proof_of_acceptance_settles_what_is_open_as_sent_with_its_id(state: str, status: str) -> None:
     found = reports.effect(standing(state), told(status), MOMENT)

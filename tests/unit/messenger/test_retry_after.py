@@ -37,6 +37,7 @@ FORMS: list[tuple[str | None, float | None]] = [
 
 @pytest.mark.parametrize(("value", "seconds"), FORMS, ids=[str(value)[:40] for value, _ in FORMS])
 def test_retry_after_is_read_as_seconds_between_nothing_and_a_day(value: str | None, seconds: float | None) -> None:
+    """I10: negative, fractional, a date, a day long and longer; what cannot be read is no wish."""
     assert seconds == retry_after_s(value, NOW)
 
 

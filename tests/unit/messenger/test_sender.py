@@ -9,8 +9,10 @@ import pytest
 from duly_chassis.service import Context
 from messenger import delivering
 from messenger.channel import Accepted, Answer, Gate, Letter, Withheld
-from messenger.mailer import Mailer
-from messenger.sender import WITHHELD_PAUSE_S_MAX, Rules, Sender
+from messenger.sender import WITHHELD_PAUSE_S_MAX, Sender
+from messenger.writer import Writer
+from tests.support.post import rules
+from tests.unit.messenger.gates import open_gate
 
 
 class Slow:
@@ -38,7 +40,7 @@ class Beats:
 
 
 def a_sender(channel: Slow) -> Sender:
-    return Sender(cast(Context, Beats(channel)), channel, cast(Mailer, None), cast(Rules, None))
+    return Sender(cast(Context, Beats(channel)), channel, cast(Writer, None), rules())
 
 
 async def test_sender_pauses_longer_each_time_the_gate_lets_nothing_pass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +67,7 @@ async def test_sender_shows_life_while_the_relay_takes_its_time(monkeypatch: pyt
     channel = Slow()
     context = Beats(channel)
 
-    answers = await delivering.delivered(channel, [], cast(Gate, None), context.beat)
+    answers = await delivering.delivered(channel, [], open_gate, context.beat)
 
     assert answers == [Accepted("id")]
     assert context.number > 1

@@ -144,6 +144,7 @@ ADDRESSES: list[tuple[str, dict[str, Any], Answer]] = [
 async def test_address_that_leads_to_nobody_is_told_as_such_and_nothing_is_posted(
     tmp_path: Path, to: str, workspace: dict[str, Any], answer: Answer
 ) -> None:
+    """RELIABILITY 6.5: user not found, deactivated, channel archived, unknown."""
     async with fake_slack(tmp_path, **workspace) as (_, channel):
         answers = await posted(channel, a_letter(to))
 
@@ -153,6 +154,7 @@ async def test_address_that_leads_to_nobody_is_told_as_such_and_nothing_is_poste
 
 @pytest.mark.parametrize("scope", ["chat:write", "users:read.email", "im:write"])
 async def test_missing_scope_stops_the_account_and_nothing_is_posted(tmp_path: Path, scope: str) -> None:
+    """RELIABILITY 6.5, 8: one such answer holds the provider."""
     async with fake_slack(tmp_path, scopes=SCOPES - {scope}) as (_, channel):
         answers = await posted(channel, a_letter())
 
@@ -189,6 +191,7 @@ WORDS: list[tuple[str, Answer]] = [
 
 @pytest.mark.parametrize(("word", "answer"), WORDS, ids=[word for word, _ in WORDS])
 async def test_slacks_word_after_the_post_means(tmp_path: Path, word: str, answer: Answer) -> None:
+    """RELIABILITY 6.5: 200 with `ok:false`, by its word: token revoked, text too long; an unknown one is doubt."""
     async with fake_slack(tmp_path) as (fake, channel):
         fake.workspace.refuses.append(word)
         answers = await posted(channel, a_letter())
@@ -197,6 +200,7 @@ async def test_slacks_word_after_the_post_means(tmp_path: Path, word: str, answe
 
 
 async def test_what_slack_would_cut_or_refuse_is_not_posted(tmp_path: Path) -> None:
+    """RELIABILITY 6.5: a text over the limit is refused before a byte leaves."""
     long, empty, bare = a_letter(text="x" * 4_001), a_letter(text=""), replace(a_letter(), note=None)
     async with fake_slack(tmp_path) as (fake, channel):
         answers = await posted(channel, long, empty, bare)
@@ -271,6 +275,7 @@ DOUBTFUL: list[tuple[str, Act, Answer]] = [
 
 @pytest.mark.parametrize(("act", "answer"), [case[1:] for case in DOUBTFUL], ids=[case[0] for case in DOUBTFUL])
 async def test_message_is_in_doubt_and_posted_once_when_slack_answers(act: Act, answer: Answer) -> None:
+    """I2, RELIABILITY 6.5: HTML, an unknown word, another id, a redirect, or nothing; never posted again blindly."""
     found, http = await scripted(act)
 
     assert answer == found
@@ -296,6 +301,7 @@ CERTAIN: list[tuple[str, Act, Answer]] = [
 
 @pytest.mark.parametrize(("act", "answer"), [case[1:] for case in CERTAIN], ids=[case[0] for case in CERTAIN])
 async def test_refusal_is_certain_when_slack_answers(act: Act, answer: Answer) -> None:
+    """I10: Retry-After in every form, a day at most."""
     assert answer == (await scripted(act))[0]
 
 
@@ -305,6 +311,10 @@ FIRST: list[tuple[str, Act, Answer]] = [
     ("html", HTML, RefusedForNow("provider_failed", "200")),
     ("429", said(b"", "429 Slow", "Retry-After: 30"), RefusedForNow("rate_limited", "429", 30.0, "account")),
     ("fatal", no("fatal_error"), RefusedForNow("provider_failed", "fatal_error")),
+    ("nothing", said(b""), RefusedForNow("provider_failed", "200")),
+    ("silence", "silence", RefusedForNow("timeout")),
+    ("revoked", no("token_revoked"), RefusedForNow("auth_failed", "token_revoked", scope="account")),
+    ("no scope", no("missing_scope"), RefusedForNow("scope_missing", "missing_scope", scope="account")),
     ("no user", ok(), RefusedForNow("unexpected_reply", "no_user")),
     ("a bad user", ok(user={"id": "../x"}), RefusedForNow("unexpected_reply", "no_user")),
     ("another user", ok(user={"id": "U0000001", "profile": {"email": "bob@learners.example"}}),
@@ -437,6 +447,11 @@ READ: list[tuple[str, Act, Found]] = [
     ("revoked", no("token_revoked"), NotAsked("auth_failed", "token_revoked")),
     ("archived", no("is_archived"), Unclear("is_archived", "is_archived")),
     ("html", HTML, NotAsked("provider_failed", "200")),
+    ("nothing", said(b""), NotAsked("provider_failed", "200")),
+    ("a list", said(b"[]"), NotAsked("provider_failed", "200")),
+    ("no scope", no("missing_scope"), Unclear("scope_missing", "missing_scope")),
+    ("another word", no("a_word_of_next_year"), NotAsked("provider_failed", "a_word_of_next_year")),
+    ("redirect", said(b"", "302 Found", "Location: /api/chat.postMessage"), NotAsked("redirected")),
     ("cut", "cut", NotAsked("connection_lost")),
     ("too long", said(b'{"ok": true, "x": "%b"}' % (b"x" * ANSWER_BYTES_MAX)), Unclear("answer_too_long")),
 ]  # fmt: skip

@@ -118,6 +118,7 @@ TOO_MANY, AUTH = HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED
         (fault(20429, TOO_MANY, "Retry-After: 12"), RefusedForNow("rate_limited", "20429", 12.0, "account")),
         (fault(20429, TOO_MANY, "Retry-After: 2.5"), RefusedForNow("rate_limited", "20429", 2.5, "account")),
         (fault(20429, TOO_MANY, "Retry-After: -3"), RefusedForNow("rate_limited", "20429", 0.0, "account")),
+        (fault(20429, TOO_MANY, "Retry-After: 86400"), RefusedForNow("rate_limited", "20429", 86_400.0, "account")),
         (fault(20429, TOO_MANY, "Retry-After: 999999"), RefusedForNow("rate_limited", "20429", 86_400.0, "account")),
         (
             fault(20429, TOO_MANY, "Date: Sun, 22 Nov 2026 08:00:00 GMT", "Retry-After: Sun, 22 Nov 2026 08:00:30 GMT"),
@@ -139,7 +140,7 @@ TOO_MANY, AUTH = HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.UNAUTHORIZED
     ],
 )
 async def test_answer_that_is_certain_means(answer: bytes, meaning: Answer) -> None:
-    """RELIABILITY 6.5, S-69: what is refused for now concerns the whole account."""
+    """RELIABILITY 6.5, S-69, I10: what is refused for now concerns the whole account."""
     assert await answered(answer) == meaning
 
 
@@ -176,7 +177,7 @@ async def test_answer_that_is_certain_means(answer: bytes, meaning: Answer) -> N
     ],
 )
 async def test_answer_that_is_not_certain_leaves_in_doubt(act: Act, reason: str) -> None:
-    """I2: everything else without a SID; asked once, never again."""
+    """I2, RELIABILITY 6.5: HTML, another id, a redirect, nothing, all else without a SID; asked once, never again."""
     answer = await answered(act)
 
     assert isinstance(answer, InDoubt)

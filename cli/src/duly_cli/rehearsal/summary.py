@@ -21,6 +21,8 @@ class Summary:
     suppressed: dict[str, int]
     """Messages that were asked for and not sent, by reason."""
     parked: list[dict[str, str]]
+    held: list[dict[str, Any]]
+    """What brakes would have held, each with its tenant: in a rehearsal they only report."""
     events: int
     seconds: float
     mails: Path | None
@@ -35,6 +37,7 @@ class Summary:
             "sent": sum(self.reminders.values()),
             "decisions": self.decisions,
             "suppressed": self.suppressed,
+            "would_have_held": self.held,
             "parked": self.parked,
             "seconds": round(self.seconds, 3),
             "events_per_second": round(self.events / self.seconds, 1) if self.seconds else 0.0,
@@ -46,7 +49,8 @@ async def summarise(play: Play, addresses: dict[str, str], endpoints: Endpoints,
     """Ask each service for its part."""
     tenant = {"tenant": play.tenant_id}
     decided = await asking.get(addresses["reminders"], "/v1/summary", tenant)
-    messages = (await asking.get(addresses["messenger"], "/v1/summary", tenant))["messages"]
+    sent = await asking.get(addresses["messenger"], "/v1/summary", tenant)
+    messages = sent["messages"]
     parked = await asking.get(addresses["messenger"], "/v1/parked", tenant)
     decisions: dict[str, int] = {}
     for row in decided["decisions"]:
@@ -59,6 +63,10 @@ async def summarise(play: Play, addresses: dict[str, str], endpoints: Endpoints,
         parked=[
             {"to": row["mail"] or "", "assignment": row["about"], "step": row["step"], "why": row["reason"]}
             for row in parked["parked"]
+        ],
+        held=[
+            {"brake": row["name"], "tenant": play.tenant_id, "times": row["times"], "messages": row["held"]}
+            for row in sent["reported"]
         ],
         events=len(play.facts),
         seconds=seconds,

@@ -1,6 +1,7 @@
 """What messenger tells a person who asks: a message's story, and what is parked."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -101,22 +102,33 @@ async def reports(connection: Connection, query: Mapping[str, str]) -> dict[str,
 async def summary(connection: Connection, query: Mapping[str, str]) -> dict[str, Any]:
     """Count this tenant's messages by state and step, and those that a provider's pace held back, by channel.
 
-    Its brakes stand beside them: what holds, and in a rehearsal what would have held how many messages.
+    Its brakes stand beside them: what holds, and in a rehearsal what would have held how many messages, and how often.
     """
     tenant = needed(query, "tenant")
     rows = await reading.counts(connection, tenant)
     paced = await reading.paced(connection, tenant)
+    brakes = [dict(row) for row in await reading.brakes(connection, tenant)]
     return {
         "messages": [dict(row) for row in rows],
         "paced": {row["channel"]: row["number"] for row in paced},
-        "brakes": [_brake(dict(row)) for row in await reading.brakes(connection, tenant)],
+        "brakes": [_brake(row) for row in brakes if row["released_at"] is None],
+        "reported": _reported([row for row in brakes if not row["holds"]]),
     }
 
 
+def _reported(brakes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    times = Counter(_name(row) for row in brakes)
+    held = {name: sum(row["number"] for row in brakes if _name(row) == name) for name in times}
+    return [{"name": name, "times": times[name], "held": held[name]} for name in sorted(times)]
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return braking.name(row["kind"], row["tenant_id"], row["channel"])
+
+
 def _brake(row: Mapping[str, Any]) -> dict[str, Any]:
-    name = braking.name(row["kind"], row["tenant_id"], row["channel"])
     return {
-        "name": name,
+        "name": _name(row),
         "since": row["held_at"],
         "reason": row["reason"],
         "holds": row["holds"],

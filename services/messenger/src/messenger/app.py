@@ -1,5 +1,6 @@
 """Messenger, wired. Read this first: the tables below are the whole service."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -11,7 +12,7 @@ from duly_chassis.host import Host
 from duly_chassis.logs import configure
 from duly_chassis.service import Act, Context, Entry, Listen, Loop, OwnBrakes, Service, Step, When
 from duly_contracts import topics
-from duly_contracts.decisions import AddressLostV1
+from duly_contracts.decisions import AddressLostV1, ZoneNotFoundV1
 from duly_contracts.outreach import (
     OutreachFailedV1,
     OutreachRequestedV1,
@@ -69,29 +70,35 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
     words, path = Words(settings), return_path(settings)
     here = [line.name for line in channels.set_up(settings)]
     policy = plan_file.load(settings.channel_policy_file) if settings.channel_policy_file else ChannelPolicy()
+    permitted = channels.permitted(settings)
+    take = bounce_orders.takes(path, permitted[MAIL])
     plans = Plans(policy, here, NOT_SET_UP)
     return Service(
         name="messenger",
         work=Store,
         listens=(
-            Listen(topics.PEOPLE, (PersonRecordedV1,), handlers.people),
+            Listen(topics.PEOPLE, (PersonRecordedV1,), partial(handlers.people, hours=permitted[MAIL])),
             Listen(topics.TRAINING, ENDING_FACTS, handlers.training),
             Listen(topics.OUTREACH, (OutreachWithdrawnV1,), handlers.withdrawn),
             Listen(
                 topics.OUTREACH, (OutreachRequestedV1, OutreachRequestedV2), partial(handlers.requested, policy=policy)
             ),
             Listen(topics.SIGNALS, (SmsOptedOutV1, SmsOptedInV1), handlers.opted),
-            Listen(topics.SIGNALS, (DeliveryReportedV1,), partial(handlers.delivery_reported, listed=listed(settings))),
+            Listen(
+                topics.SIGNALS,
+                (DeliveryReportedV1,),
+                partial(handlers.delivery_reported, listed=listed(settings), hours=permitted),
+            ),
         ),
         timers=(
             When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park, by_time=True),
             When("elsewhere", partial(Store.claim_elsewhere, channels=channels.missing(here)), timers.elsewhere),
             When("unanswered", Store.claim_unanswered, timers.unanswered, by_time=True),
-            When("held", Store.claim_held, partial(timers.held, hours=channels.permitted(settings))),
+            When("held", Store.claim_held, partial(timers.held, hours=permitted)),
             When("released", Store.claim_released, partial(timers.released, interval=settings.release_interval())),
         ),
         loops=(*listening(settings, path), *sending(settings, words, path), words.loop),
-        emits=(OutreachSentV1, OutreachSentV2, OutreachSuppressedV1, OutreachFailedV1, AddressLostV1),
+        emits=(OutreachSentV1, OutreachSentV2, OutreachSuppressedV1, OutreachFailedV1, AddressLostV1, ZoneNotFoundV1),
         answers={
             "/v1/explain": answers.explain,
             "/v1/parked": answers.parked,
@@ -104,7 +111,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
         acts=(
             Act("/v1/parked/send", orders.send),
             Act("/v1/parked/settle", orders.settle),
-            Act("/v1/bounces/take", bounce_orders.takes(path), bounce_orders.TAKE_BYTES_MAX, bounce_orders.count),
+            Act("/v1/bounces/take", take, bounce_orders.TAKE_BYTES_MAX, bounce_orders.count),
             Act("/v1/bounces/revive", bounce_orders.revive),
             Act("/v1/blocks/lift", block_orders.lift),
         ),
@@ -137,7 +144,7 @@ def listening(settings: Settings, path: ReturnPath | None) -> tuple[Loop, ...]:
     """Name the door for bounces, where one is set."""
     if path is None or settings.bounce_port is None:
         return ()
-    door = BounceDoor(path, settings.bounce_host, settings.bounce_port)
+    door = BounceDoor(path, channels.permitted(settings)[MAIL], settings.bounce_host, settings.bounce_port)
     return (Loop("bounces", door.start, settings.tick_interval_s, door.close, woken=False),)
 
 
@@ -147,11 +154,13 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
     senders: list[Sender] = []
     rules: dict[str, Rules] = {}
     loops: list[Loop] = []
+    waits = False
     limits = Limits(holds=settings.brakes == "hold", rate_floor=settings.send_rate_floor)
     for line in lines:
         share = channels.share(settings, lines, line)
         way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
+        waits = waits or (pace is not None and pace.waits)
         rules[line.name] = Rules(
             way.hours, share, timedelta(seconds=settings.lease_s), way.doubt_wait, pace, listed(settings), limits
         )
@@ -160,9 +169,15 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
             start = partial(_sender, adapter, way.writer, rules[line.name], line.name, senders)
             loops.append(Loop(f"send-{line.name}-{number}", start, settings.tick_interval_s, adapter.close))
         if way.readback is not None:
-            asking = Asking(line.name, way.readback, way.hours)
+            asking = Asking(line.name, way.readback, way.hours, settings.pacing == "wait", settings.not_there_after_s)
             start = partial(_asker, asking)
             loops.append(Loop(f"ask-{line.name}", start, settings.tick_interval_s, way.close, by_time=True))
+
+    def spread(_context: Context) -> Step:
+        return partial(_spread, senders)
+
+    if waits:
+        loops.append(Loop("spread", spread, settings.tick_interval_s, by_time=True))
 
     def leases(context: Context) -> Step:
         doubt_waits = {name: one.doubt_wait for name, one in rules.items()}
@@ -174,6 +189,13 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
 def _sender(adapter: Channel, writer: Writer, rules: Rules, name: str, senders: list[Sender], context: Context) -> Step:
     senders.append(Sender(context, adapter, writer, rules, name))
     return senders[-1].step
+
+
+async def _spread(senders: Sequence[Sender]) -> bool:
+    """Give what waits for a pace its moments."""
+    for one in senders:
+        await one.spread()
+    return False
 
 
 def _asker(asking: Asking, context: Context) -> Step:

@@ -15,6 +15,11 @@ NUMBER_BLOCKED = "number_blocked"
 BACK, LIFTED, PROVIDER = "back", "lifted", "provider"
 """How a word on a number was said, beside the classes of the signals: by START, by a person, by the provider."""
 
+KEYWORD = "keyword"
+FOR_START_ALONE = (KEYWORD, PROVIDER)
+"""Words that only START takes back: STOP itself (47 CFR 64.1200(a)(10)), and what the provider heard, which refuses
+texts until then. The others are our reading of a text, which a person may find to be wrong."""
+
 STOPPED_CODES = frozenset({"21610"})
 """What Twilio answers or reports when somebody answered STOP to it: the only sign of it there is."""
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from duly_chassis.numbers import key_mark
 from duly_chassis.web import Refusal, needed
-from messenger.block_list import LIFTED, Word
+from messenger.block_list import FOR_START_ALONE, LIFTED, Word
 from messenger.store import Store
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -25,7 +26,11 @@ def prepares(keys: Sequence[str], also: Callable[[Store], Awaitable[None]]) -> C
 
 
 async def lift(order: Mapping[str, Any], now: datetime, tx: Store) -> dict[str, str]:
-    """Write to a number again on a named person's word; texts that waited for it look again at once."""
+    """Take back our reading of a text, on a named person's word; texts that waited for the number look again at once.
+
+    What its owner clearly said is nobody's to lift: 409. The lift dates from the word that it is about, so that a
+    STOP which is still on its way counts.
+    """
     tenant, digest, by, why = (needed(order, name) for name in ("tenant", "number_digest", "by", "reason"))
     if not DIGEST.fullmatch(digest):
         raise Refusal(HTTPStatus.NOT_FOUND, "not_blocked")
@@ -33,8 +38,10 @@ async def lift(order: Mapping[str, Any], now: datetime, tx: Store) -> dict[str, 
     found = await tx.lock_block(tenant, digest)
     if found is None:
         raise Refusal(HTTPStatus.NOT_FOUND, "not_blocked")
-    at = max(now, found["since"])
-    lifted = Word(tenant, digest, found["key_mark"], blocked=False, at=at, word_class=LIFTED, who=by, why=why[:500])
-    await tx.save_words([lifted], [lifted])
+    if await tx.stopped_by_owner(tenant, digest, FOR_START_ALONE):
+        raise Refusal(HTTPStatus.CONFLICT, "only_start_lifts")
+    about, mark = found["since"], found["key_mark"]
+    lifted = Word(tenant, digest, mark, blocked=False, at=about, word_class=LIFTED, who=by, why=why[:500])
+    await tx.save_words([lifted], [replace(lifted, at=max(now, about))])
     await tx.wake_blocked([tenant], now)
     return {"number_digest": digest, "state": "lifted"}

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from duly_chassis.database import Connection
-from messenger.block_list import NUMBER_BLOCKED, Message, Word
+from messenger.block_list import BACK, NUMBER_BLOCKED, Message, Word
 from messenger.returned import Returned
 
 Wanted = Mapping[Message, Sequence[str]]
@@ -129,6 +129,24 @@ class Blocks(Returned):
             tenant_id,
             digest,
         )
+
+    async def stopped_by_owner(self, tenant_id: str, digest: str, classes: Sequence[str]) -> bool:
+        """Tell whether a word of these classes was said since the number's last START; no lift takes one back."""
+        said: bool = await self._connection.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM blocks_history AS h
+                            WHERE h.tenant_id = $1 AND h.number_digest = $2 AND h.blocked
+                              AND h.word_class = ANY($3::text[])
+                              AND h.at >= coalesce((SELECT max(s.at) FROM blocks_history AS s
+                                                     WHERE s.tenant_id = $1 AND s.number_digest = $2
+                                                       AND s.word_class = $4), '-infinity'))
+            """,
+            tenant_id,
+            digest,
+            classes,
+            BACK,
+        )
+        return said
 
     async def save_keys(self, marks: Sequence[str]) -> None:
         """Note the keys that digests are compared with from now on."""

@@ -16,6 +16,7 @@ from duly_chassis.logs import log
 from duly_chassis.service import Context, Step
 from messenger import taking
 from messenger.dsn import MAIL_BYTES_MAX
+from messenger.hours import Hours
 from messenger.return_path import ReturnPath
 from messenger.store import Store
 
@@ -68,8 +69,9 @@ class Handler:
 class BounceDoor:
     """The listener as a loop of the service: opened in its first round, looked after, closed at its end."""
 
-    def __init__(self, path: ReturnPath, host: str, port: int) -> None:
+    def __init__(self, path: ReturnPath, hours: Hours, host: str, port: int) -> None:
         self._path = path
+        self._hours = hours
         self._where = host, port
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Transport] = set()
@@ -107,7 +109,8 @@ class BounceDoor:
         for recipient in recipients:
             async with self._context.database.transaction() as connection:
                 tx = Store(connection)
-                taken = await taking.take(mail, self._path.read(recipient), self._context.clock.now(), tx)
+                ticket, now = self._path.read(recipient), self._context.clock.now()
+                taken = await taking.take(mail, ticket, now, tx, self._hours)
                 await outbox.put(connection, self._context.source, tx.outgoing)
                 crash.at("bounce-before-commit")
             crash.at("bounce-after-commit")

@@ -12,13 +12,16 @@ from duly_chassis.web import Refusal, needed
 from messenger import taking
 from messenger.domain import Change
 from messenger.dsn import MAIL_BYTES_MAX
+from messenger.hours import Hours
 from messenger.return_path import ReturnPath
 from messenger.store import Store
 
 TAKE_BYTES_MAX = MAIL_BYTES_MAX * 4 // 3 + 1_000  # as base64, in its JSON
 
 
-def takes(path: ReturnPath | None) -> Callable[[Mapping[str, Any], datetime, Store], Awaitable[dict[str, Any]]]:
+def takes(
+    path: ReturnPath | None, hours: Hours
+) -> Callable[[Mapping[str, Any], datetime, Store], Awaitable[dict[str, Any]]]:
     """Return the order that takes a stored mail; without a bounce domain it has nothing to compare with."""
 
     async def take(order: Mapping[str, Any], now: datetime, tx: Store) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def takes(path: ReturnPath | None) -> Callable[[Mapping[str, Any], datetime, Sto
             raw = b64decode(needed(order, "mail"), validate=True)
         except (binascii.Error, ValueError):
             raise Refusal(HTTPStatus.BAD_REQUEST, "needs_mail") from None
-        taken = await taking.take(await taking.read(raw), await taking.from_file(raw, path), now, tx)
+        taken = await taking.take(await taking.read(raw), await taking.from_file(raw, path), now, tx, hours)
         return {"kind": taken.kind, "outreach_id": taken.outreach_id, "changed": taken.changed}
 
     return take

@@ -24,7 +24,8 @@ class BrakeRows(Claims):
         """Return what holds now, of one channel or of all, in a fixed order."""
         rows = await self._connection.fetch(
             """
-            SELECT id, tenant_id, kind, channel, reason, held_by, held_at, holds, number, probe, released_by, free_at
+            SELECT id, tenant_id, kind, channel, reason, held_by, held_at, holds, number, probe, released_by, free_at,
+                   probed_at
               FROM sending_brakes
              WHERE released_at IS NULL AND ($1::text IS NULL OR channel IN ('', $1))
              ORDER BY id
@@ -37,7 +38,8 @@ class BrakeRows(Claims):
         """Return which of these hold, and keep their release waiting until what they hold now is written."""
         rows = await self._connection.fetch(
             """
-            SELECT id, tenant_id, kind, channel, reason, held_by, held_at, holds, number, probe, released_by, free_at
+            SELECT id, tenant_id, kind, channel, reason, held_by, held_at, holds, number, probe, released_by, free_at,
+                   probed_at
               FROM sending_brakes
              WHERE id = ANY($1::bigint[]) AND released_at IS NULL
              ORDER BY id
@@ -99,7 +101,8 @@ class BrakeRows(Claims):
         """Claim brakes that were released and whose messages do not all have their moments yet."""
         rows = await self._connection.fetch(
             """
-            SELECT id, tenant_id, kind, channel, reason, held_by, held_at, holds, number, probe, released_by, free_at
+            SELECT id, tenant_id, kind, channel, reason, held_by, held_at, holds, number, probe, released_by, free_at,
+                   probed_at
               FROM sending_brakes
              WHERE released_at IS NOT NULL AND spent_at IS NULL
              ORDER BY id

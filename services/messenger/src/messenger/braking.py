@@ -40,6 +40,7 @@ class Brake:
     probe: UUID | None
     released_by: str | None
     free_at: datetime | None
+    probed_at: datetime | None = None  # of one that reports: when a probe would have been accepted
 
     @property
     def name(self) -> str:

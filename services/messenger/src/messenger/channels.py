@@ -10,18 +10,17 @@ from typing import Protocol
 
 from duly_chassis.clock import SystemClock
 from messenger.channel import Channel, ReadBack
-from messenger.domain import CHANNELS, MAIL, SLACK, SMS, TEAMS, Hours
-from messenger.mailer import Mailer
+from messenger.domain import CHANNELS, MAIL, SLACK, SMS, TEAMS
+from messenger.hours import Hours
+from messenger.letters import Letters, ReturningLetters
 from messenger.pacing import Pace
-from messenger.return_path import ReturningMailer, ReturnPath
+from messenger.return_path import ReturnPath
 from messenger.settings import Settings
 from messenger.slack import SlackChannel
-from messenger.slack_letters import SlackLetters
-from messenger.sms_letters import SmsLetters
 from messenger.smtp import SmtpChannel
 from messenger.smtp_settings import parse_smtp_url
 from messenger.teams import TeamsChannel
-from messenger.teams_letters import TeamsLetters
+from messenger.teams_writer import TeamsWriter
 from messenger.twilio_sms import TwilioSms
 from messenger.wording import Words
 from messenger.writer import Writer
@@ -95,10 +94,10 @@ def mail(given: Given) -> Way:
         connections=given.share,
         loopback_only=settings.loopback_only,
     )
-    writes = words.sender, settings.default_zone, words.writer
+    writes = words.mails, settings.default_zone
     return Way(
         adapter=lambda: SmtpChannel(smtp),
-        writer=Mailer(*writes) if given.path is None else ReturningMailer(given.path, *writes),
+        writer=Letters(*writes) if given.path is None else ReturningLetters(given.path, *writes),
         hours=hours(settings.mail_opens, settings.mail_closes, settings),
         doubt_wait=timedelta(minutes=settings.in_doubt_wait_min),
     )
@@ -113,7 +112,7 @@ def slack(given: Given) -> Way:
     asked = SlackChannel(found)
     return Way(
         adapter=lambda: SlackChannel(found),
-        writer=SlackLetters(settings.default_zone, given.words.chats),
+        writer=Letters(given.words.chats, settings.default_zone),
         hours=hours(settings.slack_opens, settings.slack_closes, settings),
         doubt_wait=asked.bounds.first_check_after,
         readback=asked,
@@ -129,13 +128,14 @@ def sms(given: Given) -> Way:
     if found is None:
         raise ValueError("sms is not set up")
     asked = TwilioSms(found, SystemClock())
+    interval_s = 1 / settings.sms_rate
     return Way(
         adapter=lambda: TwilioSms(found, SystemClock()),
-        writer=SmsLetters(settings.default_zone, given.words.texts),
+        writer=Letters(given.words.texts, settings.default_zone),
         hours=hours(settings.sms_opens, settings.sms_closes, settings),
         doubt_wait=asked.bounds.first_check_after,
         readback=asked,
-        pace=Pace(1 / settings.sms_rate, by_person=False, burst_s=1.0, waits=settings.pacing == "wait"),
+        pace=Pace(interval_s, by_person=False, burst_s=max(0.0, 1 - interval_s), waits=settings.pacing == "wait"),
         close=asked.close,
     )
 
@@ -149,7 +149,7 @@ def teams(given: Given) -> Way:
     interval_s = 60 / settings.teams_per_minute
     return Way(
         adapter=lambda: TeamsChannel(found),
-        writer=TeamsLetters(settings.default_zone, given.words.chats, found.webhooks),
+        writer=Letters(TeamsWriter(given.words.chats, found.webhooks), settings.default_zone),
         hours=hours(settings.teams_opens, settings.teams_closes, settings),
         doubt_wait=timedelta(minutes=settings.in_doubt_wait_min),
         pace=Pace(interval_s, by_person=False, burst_s=TEAMS_BURST * interval_s, waits=settings.pacing == "wait"),
@@ -176,7 +176,8 @@ def permitted(settings: Settings) -> dict[str, Hours]:
 
 def hours(opens: str, closes: str, settings: Settings) -> Hours:
     """Read a channel's permitted hours."""
-    return Hours(time.fromisoformat(opens), time.fromisoformat(closes), settings.default_zone)
+    zones = settings.default_zone, settings.tenant_zones
+    return Hours(time.fromisoformat(opens), time.fromisoformat(closes), *zones)
 
 
 def set_up(settings: Settings) -> list[Line]:

@@ -8,22 +8,20 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from whenever import Instant
-
-from duly_chassis.wallclock import instant_of
 from messenger import domain
 from messenger.block_list import NUMBER_BLOCKED
 from messenger.braking import HELD, PROVIDER, held_reason
 from messenger.channel import Answer, RefusedForGood
-from messenger.domain import ADDRESS_DEAD, NO_ADDRESS, Change, Contact, Hours, Outreach, Stops
+from messenger.domain import ADDRESS_DEAD, NO_ADDRESS, NO_COMMON_HOURS, Change, Contact, Outreach, Stops
+from messenger.hours import Hours, permitted_after
 from messenger.unsendable import NOT_SET_UP
 
 UNDELIVERED, UNANSWERED = "undelivered", "unanswered"
 """Why a policy may turn to the next channel after a while: not accepted yet; accepted, and nothing ended it."""
 
 ADDRESS_REFUSED = "address_refused"
-NO_FINDINGS = frozenset({NOT_SET_UP, UNDELIVERED, UNANSWERED, NUMBER_BLOCKED})
-"""Reasons to turn away that say nothing about the people's data."""
+NO_FINDINGS = frozenset({NOT_SET_UP, UNDELIVERED, UNANSWERED, NUMBER_BLOCKED, NO_COMMON_HOURS})
+"""Reasons to turn away that say nothing about an address; a zone is missed when the record without it comes in."""
 
 LOST = frozenset({NO_ADDRESS, ADDRESS_DEAD, ADDRESS_REFUSED})
 """Reasons of ours that say: at this address nobody is reached over this channel."""
@@ -32,7 +30,7 @@ LOST = frozenset({NO_ADDRESS, ADDRESS_DEAD, ADDRESS_REFUSED})
 def consider(outreach: Outreach, contact: Contact | None, stops: Stops, hours: Hours, now: datetime) -> Change:
     """Test everything at the moment of sending, as the domain does; a move where this channel will not do."""
     change = domain.consider(outreach, contact, stops, hours, now)
-    if change.state == "due" and change.reason in LOST:
+    if change.state == "due" and change.reason in (*LOST, NO_COMMON_HOURS):
         return moved(change, now)
     if change.state == "suppressed" or contact is None or outreach.leg_attempt < 1:
         return change
@@ -58,11 +56,18 @@ def settled(
     if isinstance(answer, RefusedForGood) and answer.address:
         return moved(change, now)
     if change.state == "sent":
-        return replace(change, next_due_at=due_to_move(outreach, UNANSWERED, now, zone, hours))
+        return awaiting(change, zone, hours, now)
     until = due_to_move(outreach, UNDELIVERED, outreach.leg_since or outreach.not_before, zone, hours)
     if change.state == "due" and until is not None and change.next_due_at is not None:
         return replace(change, next_due_at=max(now, min(change.next_due_at, until)))
     return change
+
+
+def awaiting(change: Change, zone: str | None, hours: Hours, now: datetime) -> Change:
+    """Give what turns out to be sent, whoever says so, the moment at which its policy goes on if nothing ends it."""
+    if change.state != "sent":
+        return change
+    return replace(change, next_due_at=due_to_move(change.outreach, UNANSWERED, now, zone, hours))
 
 
 def unwritable(change: Change, now: datetime) -> Change:
@@ -108,36 +113,8 @@ def due_to_move(outreach: Outreach, cause: str, since: datetime, zone: str | Non
     following = outreach.plan[0] if outreach.plan else None
     if following is None or following.after_min is None or cause not in following.when:
         return None
-    return permitted_after(since, timedelta(minutes=following.after_min), zone, hours)
-
-
-def permitted_after(since: datetime, wait: timedelta, zone: str | None, hours: Hours) -> datetime:
-    """Return when so much time has passed inside the permitted hours; real time, also when clocks change.
-
-    It lies inside the hours: what ends with the last permitted second is due at the next opening.
-    """
-    moment = domain.opens_at(since, zone, hours)
-    if hours.opens == hours.closes:
-        return moment + wait
-    left = wait
-    while (open_for := closes_at(moment, zone, hours) - moment) <= left:
-        left -= open_for
-        moment = domain.opens_at(moment + open_for, zone, hours)
-    return moment + left
-
-
-def closes_at(moment: datetime, zone: str | None, hours: Hours) -> datetime:
-    """Return when the hours that are open at `moment` close; the first such wall time after it."""
-    known_zone = domain.zone_or_default(zone, hours)
-    local = Instant(moment).to_tz(known_zone)
-    wall, day = local.time().to_stdlib(), local.date().to_stdlib()
-    if wall >= hours.closes:
-        day += timedelta(days=1)
-    closing = instant_of(known_zone, day, hours.closes.hour, hours.closes.minute)
-    if closing > moment:
-        return closing
-    left = datetime.combine(day, hours.closes) - datetime.combine(day, wall)  # the hour that is there twice, again
-    return moment + left
+    zones = hours.zones(outreach.tenant_id, zone)
+    return permitted_after(since, timedelta(minutes=following.after_min), zones, hours)
 
 
 def lost(changes: Collection[Change]) -> list[Change]:

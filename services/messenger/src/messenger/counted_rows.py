@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from messenger.braking import LAST, PROBE_EVERY, WEEKS, Signs
+from messenger.braking import LAST, PROBE_EVERY, WEEKS, Brake, Signs
 from messenger.held_rows import HeldRows
 
 
@@ -113,15 +113,26 @@ class CountedRows(HeldRows):
             [*excess.values()],
         )
 
-    async def report(self, kind: str, excess: Mapping[str, int]) -> None:
+    async def report(self, kind: str, excess: Mapping[str, int], channel: str = "") -> None:
         """Count what brakes of this kind would have held, where they only report."""
         await self._connection.execute(
             """
             UPDATE sending_brakes AS b SET number = b.number + t.excess
               FROM unnest($2::text[], $3::bigint[]) AS t (tenant_id, excess)
-             WHERE b.tenant_id = t.tenant_id AND b.kind = $1 AND b.released_at IS NULL AND NOT b.holds
+             WHERE b.tenant_id = t.tenant_id AND b.kind = $1 AND b.channel = $4 AND b.released_at IS NULL
+               AND NOT b.holds
             """,
             kind,
             [*excess],
             [*excess.values()],
+            channel,
+        )
+
+    async def proved(self, brake: Brake, now: datetime) -> None:
+        """Note that a provider works again, where its brake only reports: a probe would have been accepted."""
+        await self._connection.execute(
+            "UPDATE sending_brakes SET probed_at = coalesce(probed_at, $3) WHERE tenant_id = $1 AND id = $2",
+            brake.tenant_id,
+            brake.id,
+            now,
         )

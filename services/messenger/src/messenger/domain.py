@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from whenever import Instant
-
-from duly_chassis.wallclock import instant_of, zone_exists
 from duly_contracts.outreach import Ending, OutreachWithdrawnV1
 from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow, Withheld
+from messenger.hours import SEARCH, Hours, opens_at
 
 RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """Pauses after a refusal for now (business clock); the last one repeats for as long as the message is useful."""
 
 UNKNOWN, NO_ADDRESS, ADDRESS_DEAD = "recipient_unknown", "no_address", "address_dead"
 """Why somebody cannot be reached now; a new record of the person may mend it."""
+
+OUTSIDE_HOURS, ZONE_UNKNOWN, NO_COMMON_HOURS = "outside_hours", "zone_unknown", "no_common_hours"
+"""Why somebody must not be written to now: their hours are shut; not open in all zones of a tenant, one of which is
+theirs; and these zones are never open together, so that only the person's own zone would help."""
 
 MAIL, SLACK, SMS, TEAMS = CHANNELS = ("mail", "slack", "sms", "teams")
 """Every channel there may be, also those that this process is not set up for."""
@@ -98,15 +100,6 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
-    """When a channel may be used, on the recipient's wall clock; `opens` inclusive, `closes` exclusive."""
-
-    opens: time
-    closes: time
-    default_zone: str
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """A row's next state, and why. `next_due_at` is None where nothing is awaited any more."""
 
@@ -134,9 +127,14 @@ def consider(outreach: Outreach, contact: Contact | None, stops: Stops, hours: H
     if unreachable is not None or contact is None:
         # A record may be on its way, on another topic: it wakes the row, and uselessness ends it.
         return Change(outreach, "due", unreachable or UNKNOWN, outreach.useful_until, outreach.attempt)
-    opening = opens_at(max(now, outreach.not_before), contact.zone, hours)
+    zones = hours.zones(outreach.tenant_id, contact.zone)
+    opening = opens_at(max(now, outreach.not_before), zones, hours)
+    if opening is None:
+        until = min(now + SEARCH, outreach.useful_until)
+        return Change(outreach, "due", NO_COMMON_HOURS, until, outreach.attempt)
     if opening > now:
-        return Change(outreach, "due", "outside_hours", opening, outreach.attempt)
+        reason = OUTSIDE_HOURS if len(zones) == 1 else ZONE_UNKNOWN
+        return Change(outreach, "due", reason, opening, outreach.attempt)
     return Change(outreach, "posting", "sending", attempt=outreach.attempt + 1)
 
 
@@ -149,7 +147,8 @@ def forbidden(outreach: Outreach, contact: Contact | None, stops: Stops, now: da
     if contact is not None and contact.status == "departed":
         return "person_departed"
     if now >= outreach.useful_until:
-        return outreach.reason if outreach.reason in (UNKNOWN, NO_ADDRESS, ADDRESS_DEAD) else "expired"
+        kept = (UNKNOWN, NO_ADDRESS, ADDRESS_DEAD, NO_COMMON_HOURS)
+        return outreach.reason if outreach.reason in kept else "expired"
     return None
 
 
@@ -204,27 +203,3 @@ def pause(attempt: int) -> timedelta:
 def parked(outreach: Outreach) -> Change:
     """Park what nobody can know: its provider cannot be asked, and rather late is better than twice."""
     return Change(outreach, "parked", outreach.reason, attempt=outreach.attempt, code=outreach.code)
-
-
-def opens_at(moment: datetime, zone: str | None, hours: Hours) -> datetime:
-    """Return the first instant at or after `moment` at which the recipient's hours are open.
-
-    Hours may span midnight. A skipped opening counts from the first valid time after the gap, a repeated one
-    from the earlier.
-    """
-    known_zone = zone_or_default(zone, hours)
-    local = Instant(moment).to_tz(known_zone)
-    wall = local.time().to_stdlib()
-    if hours.opens <= hours.closes:
-        is_open = hours.opens <= wall < hours.closes
-    else:
-        is_open = wall >= hours.opens or wall < hours.closes
-    if is_open or hours.opens == hours.closes:
-        return moment
-    day = local.date().to_stdlib() + (timedelta(0) if wall < hours.opens else timedelta(days=1))
-    return instant_of(known_zone, day, hours.opens.hour, hours.opens.minute)
-
-
-def zone_or_default(zone: str | None, hours: Hours) -> str:
-    """Return the zone whose wall clock counts for a person."""
-    return zone if zone is not None and zone_exists(zone) else hours.default_zone

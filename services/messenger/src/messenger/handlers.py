@@ -1,23 +1,29 @@
 """What messenger does with each event: load, decide, save, emit. The chassis owns the transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from duly_chassis import crash
 from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachWithdrawnV1
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
 from duly_contracts.training import TrainingEvent
-from messenger import block_list, blocking, outcomes, reports
+from messenger import block_list, blocking, choosing, outcomes, reports
 from messenger.block_list import BlockList, Message
 from messenger.domain import Change
+from messenger.hours import Hours
 from messenger.plans import ChannelPolicy
 from messenger.store import MAIL_ALONE, Key, Requested, Store
 
 
-async def people(facts: Sequence[Fact[PersonRecordedV1]], now: datetime, tx: Store) -> None:
-    """Take over how people are reached; messages that waited for an address look again."""
+async def people(facts: Sequence[Fact[PersonRecordedV1]], now: datetime, tx: Store, *, hours: Hours) -> None:
+    """Take over how people are reached; messages that waited for an address look again. A missing zone is told."""
     await tx.save_contacts(facts)
+    for fact in facts:
+        missing = outcomes.zone_not_found(fact.data, hours)
+        if missing is not None:
+            tx.emit(*missing, fact.trace)
     await tx.wake_person({(fact.data.tenant_id, fact.data.person_id) for fact in facts}, now)
 
 
@@ -69,12 +75,21 @@ async def opted(facts: Sequence[Fact[SmsOptedOutV1 | SmsOptedInV1]], now: dateti
     back = sorted({word.tenant_id for word in words if not word.blocked})
     if back:
         await tx.wake_blocked(back, now)
+    crash.at("block-kept")
 
 
 async def delivery_reported(
-    facts: Sequence[Fact[DeliveryReportedV1]], now: datetime, tx: Store, *, listed: BlockList
+    facts: Sequence[Fact[DeliveryReportedV1]],
+    now: datetime,
+    tx: Store,
+    *,
+    listed: BlockList,
+    hours: Mapping[str, Hours],
 ) -> None:
-    """Settle messages by what a provider reported; a report of a message that nobody knows is kept as a case."""
+    """Settle messages by what a provider reported; a report of a message that nobody knows is kept as a case.
+
+    What is settled as sent waits for its answer as if the provider had said so at once, inside its channel's hours.
+    """
     stopped = [fact.data for fact in facts if fact.data.code in block_list.STOPPED_CODES]
     if stopped:
         said = [blocking.words(listed, tenant, number, now) for tenant, number in await tx.numbers_of(stopped)]
@@ -94,7 +109,7 @@ async def delivery_reported(
         standing[message] = found.standing
         if found.settles:
             before += [settled[message]] if message in settled else []  # what is settled twice is told as it ends
-            settled[message] = found.change
+            settled[message] = choosing.awaiting(found.change, found.standing.zone, hours[data.channel], now)
         else:
             story.append(found.change)
     await tx.tell_all(before, now)

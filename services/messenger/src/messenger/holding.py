@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from messenger.braking import BY_PROBE, PROVIDER, SEND_RATE, Brake, covering, hour_of, rate_max, signs, verdict
+from messenger.braking import (
+    BY_PROBE,
+    PROBE_EVERY,
+    PROVIDER,
+    SEND_RATE,
+    Brake,
+    covering,
+    hour_of,
+    rate_max,
+    signs,
+    verdict,
+)
 from messenger.channel import Accepted, Answer
 from messenger.claims import Claimed
 from messenger.counted_rows import CountedRows
@@ -25,14 +36,20 @@ class Limits:
 
 
 USUAL = Limits()
+ACCEPTED = "the provider accepted a message"
 
 
 async def standing(tx: CountedRows, channel: str, now: datetime) -> list[Brake]:
     """Return the brakes that stand before a channel, after a probe of a held provider was let go if one is due."""
     brakes = await tx.brakes(channel)
-    if not any(one.kind == PROVIDER and one.holds for one in brakes):
+    providers = [one for one in brakes if one.kind == PROVIDER]
+    if not providers:
         return brakes
-    await tx.probe(channel, now)
+    for one in providers:
+        if not one.holds and one.probed_at is not None and one.probed_at < now:
+            await tx.release(PROVIDER, one.tenant_id, channel, BY_PROBE, ACCEPTED, now)
+    if any(one.holds for one in providers):
+        await tx.probe(channel, now)
     return await tx.brakes(channel)
 
 
@@ -94,7 +111,10 @@ async def judged(
     limits: Limits,
     now: datetime,
 ) -> None:
-    """Hold a provider that fails, for the tenants it failed; release it where its probe was accepted."""
+    """Hold a provider that fails, for the tenants it failed; release it where its probe was accepted.
+
+    One that only reports counts what met it, until all has passed that was there when a probe would have been accepted.
+    """
     said = signs(told)
     errors = await tx.heard(channel, said)
     for tenant in sorted(said):
@@ -106,4 +126,10 @@ async def judged(
     accepted = {row.key for row, answer in told if isinstance(answer, Accepted)}
     for one in await tx.brakes(channel):
         if one.kind == PROVIDER and (one.tenant_id, one.probe) in accepted:
-            await tx.release(PROVIDER, one.tenant_id, channel, BY_PROBE, "the provider accepted a message", now)
+            await tx.release(PROVIDER, one.tenant_id, channel, BY_PROBE, ACCEPTED, now)
+    reporting = [one for one in brakes if one.kind == PROVIDER and not one.holds]
+    for one in reporting:
+        met = sum(row.tenant_id == one.tenant_id for row, _ in told)
+        await tx.report(PROVIDER, {one.tenant_id: met}, channel)
+        if now >= one.held_at + PROBE_EVERY and any(tenant == one.tenant_id for tenant, _ in accepted):
+            await tx.proved(one, now)

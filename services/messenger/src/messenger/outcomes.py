@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from duly_chassis.work import Work
-from duly_contracts.decisions import AddressLostV1
+from duly_contracts.decisions import AddressLostV1, ZoneNotFoundV1
 from duly_contracts.envelope import instant
 from duly_contracts.event import Event
 from duly_contracts.ids import derived
@@ -17,8 +17,10 @@ from duly_contracts.outreach import (
     OutreachSentV2,
     OutreachSuppressedV1,
 )
+from duly_contracts.people import PersonRecordedV1
 from messenger import choosing
 from messenger.domain import MAIL, Change
+from messenger.hours import Hours
 
 
 def emit(changes: Sequence[Change], now: datetime, tx: Work) -> None:
@@ -46,6 +48,20 @@ def already_told(request: OutreachRequestedV1, now: datetime) -> tuple[UUID, Eve
         reason="already_told",
     )
     return derived("outreach-suppressed", str(request.outreach_id)), told
+
+
+def zone_not_found(record: PersonRecordedV1, hours: Hours) -> tuple[UUID, Event] | None:
+    """Tell that a record's zone is not known, where it matters: its tenant has several (RELIABILITY 7.10)."""
+    if record.status == "departed" or len(hours.zones(record.tenant_id, record.zone)) == 1:
+        return None
+    told = ZoneNotFoundV1(
+        tenant_id=record.tenant_id,
+        person_id=record.person_id,
+        occurred_at=record.occurred_at,
+        reason="zone_unknown" if record.zone else "no_zone",
+        record_version=record.version,
+    )
+    return derived("zone-not-found", record.tenant_id, record.person_id, str(record.version)), told
 
 
 def fact(change: Change, now: datetime) -> tuple[UUID, Event] | None:

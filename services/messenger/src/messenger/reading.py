@@ -159,11 +159,14 @@ async def counts(connection: Connection, tenant_id: str) -> list[asyncpg.Record]
 
 
 async def brakes(connection: Connection, tenant_id: str) -> list[asyncpg.Record]:
-    """Return this tenant's brakes, those that only report too; for a reader, to whom everybody's is no tenant's."""
+    """Return this tenant's brakes, and those that only report also when they are over; for a reader.
+
+    A brake for everybody is no tenant's.
+    """
     return await connection.fetch(
         """
-        SELECT tenant_id, kind, channel, reason, held_at, holds, number FROM sending_brakes
-         WHERE tenant_id = $1 AND released_at IS NULL ORDER BY id
+        SELECT tenant_id, kind, channel, reason, held_at, holds, number, released_at FROM sending_brakes
+         WHERE tenant_id = $1 AND (released_at IS NULL OR NOT holds) ORDER BY id
         """,
         tenant_id,
     )

@@ -20,13 +20,14 @@ class Reported(Blocks):
         wanted = sorted(messages)
         rows = await self._connection.fetch(
             """
-            SELECT l.*,
+            SELECT l.*, c.zone,
                    EXISTS (SELECT FROM reports AS r
                             WHERE r.tenant_id = l.tenant_id AND r.outreach_id = l.outreach_id
                               AND r.provider_id = l.provider_id AND r.status = ANY($3::text[])) AS arrived
               FROM ledger AS l
               JOIN unnest($1::text[], $2::uuid[]) AS t (tenant_id, outreach_id)
                 ON l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id
+              LEFT JOIN contacts AS c ON c.tenant_id = l.tenant_id AND c.person_id = l.person_id
              ORDER BY l.tenant_id, l.outreach_id
                FOR UPDATE OF l
             """,
@@ -36,7 +37,7 @@ class Reported(Blocks):
         )
         return {
             (row["tenant_id"], row["outreach_id"]): Standing(
-                outreach(row), row["channel"], row["provider_id"], row["arrived"]
+                outreach(row), row["channel"], row["provider_id"], row["arrived"], row["zone"]
             )
             for row in rows
         }

@@ -16,7 +16,7 @@ FAILED = frozenset({"undelivered", "failed", "canceled"})
 UNREACHABLE_CODES = frozenset({"30005", "30006", "21211", "21614"})
 """No such number, a landline, no number at all, no mobile: findings about the people's data."""
 
-PROVABLE = frozenset({"posting", "due", "in_doubt", "parked"})
+PROVABLE = frozenset({"posting", "due", "held", "in_doubt", "parked"})
 FAILABLE = frozenset({"posting", "sent", "in_doubt", "parked"})
 
 
@@ -28,6 +28,7 @@ class Standing:
     channel: str
     provider_id: str | None
     arrived: bool = False
+    zone: str | None = None  # of its recipient
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,14 @@ def locales(text: object) -> object:
     return {tenant: listed[0] for tenant, listed in found.items()}
 
 
+def zones(text: object) -> object:
+    """Read zones by tenant, each one that is known."""
+    found = by_tenant(text)
+    if isinstance(found, dict) and not all(zone_exists(zone) for listed in found.values() for zone in listed):
+        raise ValueError("a zone is an IANA name as Europe/London")
+    return found
+
+
 class Settings(SlackOptions, SmsSettings, TeamsOptions):
     """Adds to what every service has. Variables begin with DULY_MESSENGER_."""
 
@@ -90,6 +98,10 @@ class Settings(SlackOptions, SmsSettings, TeamsOptions):
     pacing: Literal["wait", "report"] = "wait"
     """Keep to the providers' pace; a rehearsal, whose clock jumps, only reports what would have waited."""
 
+    not_there_after_s: float = Field(default=0, ge=0, le=120)
+    """How long after a provider said that it has no such message it is asked once more, before it is believed (machine
+    clock): for a rehearsal, whose clock jumps over the time in which it may still take one."""
+
     brakes: Literal["hold", "report"] = "hold"
     """Whether the brakes that trip by a rule hold messages; a rehearsal only reports what they would have held."""
 
@@ -101,6 +113,10 @@ class Settings(SlackOptions, SmsSettings, TeamsOptions):
 
     default_zone: Annotated[str, AfterValidator(known_zone)] = "UTC"
     """The IANA zone of people whose own is not known."""
+
+    tenant_zones: Annotated[Mapping[str, tuple[str, ...]], NoDecode, BeforeValidator(zones)] = {}
+    """The zones in which a tenant's people live, as acme=Europe/London, America/New_York; for all others *=Asia/Tokyo.
+    Whose own is not known is written to only at hours that all of them permit; unset: at those of `default_zone`."""
 
     default_locale: str = "en"
     """The locale of people whose own is not known."""

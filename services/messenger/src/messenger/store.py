@@ -95,7 +95,8 @@ class Store(PlanRows, Reported):
             """
             UPDATE ledger AS l
                SET next_due_at = CASE WHEN l.attempt = 0 OR l.state = 'held'
-                                        OR l.reason IN ('no_address', 'address_dead')
+                                        OR l.reason IN ('no_address', 'address_dead', 'zone_unknown',
+                                                        'no_common_hours')
                                       THEN least(l.next_due_at, $3) ELSE l.next_due_at END
               FROM unnest($1::text[], $2::text[]) AS t (tenant_id, person_id)
              WHERE l.tenant_id = t.tenant_id AND l.person_id = t.person_id AND l.state IN ('due', 'held')

@@ -13,6 +13,7 @@ from duly_chassis.addresses import address_digest
 from messenger import bounces, choosing, dsn, outcomes
 from messenger.bounces import Kind, Report
 from messenger.domain import Contact, Outreach
+from messenger.hours import Hours
 from messenger.return_path import ReturnPath, Ticket
 from messenger.store import Store
 
@@ -48,8 +49,8 @@ async def from_file(raw: bytes, path: ReturnPath) -> Ticket | None:
     return path.found_in(await asyncio.to_thread(dsn.headers, raw))
 
 
-async def take(mail: Mail, ticket: Ticket | None, now: datetime, tx: Store) -> Taken:
-    """Take one mail that came back to this return address; the caller commits."""
+async def take(mail: Mail, ticket: Ticket | None, now: datetime, tx: Store, hours: Hours) -> Taken:
+    """Take one mail that came back to this return address; the caller commits. `hours` are those of mail."""
     if ticket is None:
         return Taken(FORGED)
     if mail.report.kind is Kind.AUTO_REPLY:
@@ -62,18 +63,24 @@ async def take(mail: Mail, ticket: Ticket | None, now: datetime, tx: Store) -> T
         return Taken(REPEATED, ticket.outreach_id)
     if found is None:
         return Taken(UNKNOWN, ticket.outreach_id)
-    changed = await _obey(found, ticket, mail.report, now, tx)
+    changed = await _obey(found, ticket, mail.report, now, tx, hours)
     return Taken(mail.report.kind.value, ticket.outreach_id, changed)
 
 
 async def _obey(
-    found: tuple[Outreach, Contact | None, bytes | None], ticket: Ticket, report: Report, now: datetime, tx: Store
+    found: tuple[Outreach, Contact | None, bytes | None],
+    ticket: Ticket,
+    report: Report,
+    now: datetime,
+    tx: Store,
+    hours: Hours,
 ) -> bool:
     """Do what the bounce means; tell whether the message's state changed."""
     row, contact, went_to = found
     effect = bounces.effect(row, ticket.attempt, report)
     if effect.settles:
-        change = choosing.moved(effect.change, now) if effect.dead else effect.change
+        change = choosing.awaiting(effect.change, contact.zone if contact else None, hours, now)
+        change = choosing.moved(change, now) if effect.dead else change
         outcomes.emit(await tx.change([change], now), now, tx)
     else:
         await tx.tell(effect.change, now)
