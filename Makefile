@@ -51,7 +51,7 @@ test-fast: setup ## What needs no server
 
 peers: setup ## Speak with independent programs, fetched once into your cache: emulate, mitmproxy; and the machine's Postfix
 	$(BIN)/python -m tests.peers.install
-	$(BIN)/pytest -q tests/peers
+	$(BIN)/pytest -q tests/peers tests/compliance -m peer
 
 faults: setup ## Kill a replay ten times, then services, PostgreSQL and the broker under them; check with code that shares nothing
 	$(BIN)/python -m tests.faults.campaign

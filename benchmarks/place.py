@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from benchmarks import state_bare, state_naive
 from benchmarks.events import Message
 from benchmarks.state_service import ENTRY
-from duly_chassis import entries, migrate
+from duly_chassis import entries, kafka_topics, migrate
 from duly_local.stack import Endpoints, Stack
 
 QUIX_TOPICS = ("bench.quix", "bench.quix-out")  # as in state_quix.py, which cannot be imported here
@@ -69,7 +69,7 @@ def running() -> Iterator[Place]:
 
 
 async def _prepare(endpoints: Endpoints) -> None:
-    await migrate.create_topics(endpoints.kafka_bootstrap, lambda _text: None)
+    await kafka_topics.create(endpoints.kafka_bootstrap, lambda _text: None)
     admin = AIOKafkaAdminClient(bootstrap_servers=endpoints.kafka_bootstrap)
     await admin.start()
     try:

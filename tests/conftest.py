@@ -1,4 +1,7 @@
-"""The one stack of a test run: PostgreSQL and Kafka as `duly up` runs them, started when first asked for."""
+"""What a test run starts once, when first asked for: PostgreSQL and Kafka as `duly up` runs them, and the peers.
+
+In a run without the peers, tests that need them say how to get them, and fail.
+"""
 
 import asyncio
 import shutil
@@ -9,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from duly_chassis import migrate
+from duly_chassis import kafka_topics
 from duly_local import postgres
 from duly_local.stack import Endpoints, Stack
+from tests.peers.install import Peers, installed
+from tests.peers.vendors import Emulated, emulated
 from tests.support import databases
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -38,7 +43,7 @@ def stack() -> Iterator[tuple[Stack, Endpoints]]:
             # Each test has a database of its own, made and dropped; none of these tests cuts this machine's power.
             patched.setitem(postgres.SETTINGS, "fsync", "off")
             endpoints = running.start()
-        asyncio.run(migrate.create_topics(endpoints.kafka_bootstrap, lambda _text: None))
+        asyncio.run(kafka_topics.create(endpoints.kafka_bootstrap, lambda _text: None))
         yield running, endpoints
     finally:
         running.stop()
@@ -61,3 +66,16 @@ def template(endpoints: Endpoints) -> str:
 def pool(endpoints: Endpoints, template: str) -> databases.Pool:
     """Lend migrated databases."""
     return databases.Pool(endpoints.database_url, template)
+
+
+@pytest.fixture(scope="session")
+def peers() -> Peers:
+    """Where the peers lie."""
+    return installed()
+
+
+@pytest.fixture(scope="session")
+def vendors(peers: Peers) -> Iterator[Emulated]:
+    """Slack and Twilio, emulated, with a proxy for faults before each."""
+    with tempfile.TemporaryDirectory(prefix="duly-peers-") as name, emulated(peers, Path(name)) as running:
+        yield running

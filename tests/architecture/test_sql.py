@@ -41,6 +41,7 @@ SQL_IN = {
     "messenger.held_rows": "below the ledger: which rows a brake holds, and how they are let go",
     "messenger.counted_rows": "below the ledger: what the rules of brakes go by",
     "messenger.paced": "beside the ledger: when each provider may be used again",
+    "messenger.spread_rows": "below it: the moments of what waits for a provider's pace",
     "messenger.plan_rows": "the channel policies that were in force, made rows at start",
     "messenger.returned": "the store of what came back: its message, its address, each bounce once",
     "messenger.reading": "the store of those who ask: one tenant, read only",

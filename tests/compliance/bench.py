@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
+
+import pytest
 
 from messenger.channel import Bounds, Channel, Letter, ReadBack
 
@@ -98,8 +99,15 @@ class Bench(Protocol):
 class Adapter:
     """One entry of the suite."""
 
-    open: Callable[[Path], AbstractAsyncContextManager[Bench]]
-    """Set a bench up; the folder is the test's own."""
+    open: Callable[[Any], AbstractAsyncContextManager[Bench]]
+    """Set a bench up; it is given the value of the fixture `given`."""
     cannot: Mapping[Deed, str] = field(default_factory=dict)
     """What its provider cannot do, with the reason."""
     reads_back: bool = True
+    given: str = "tmp_path"
+    """A folder of the test's own; a peer's bench is given the running peers."""
+
+    @property
+    def marks(self) -> Collection[pytest.MarkDecorator]:
+        """Return what pytest must know of it."""
+        return () if self.given == "tmp_path" else (pytest.mark.peer,)

@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from duly_chassis import doctor_broker, doctor_database, logins, revisions
+from duly_chassis import doctor_broker, doctor_database, revisions
 from duly_chassis.clock import SystemClock
+from duly_chassis.database import roles
 from duly_chassis.doctor import Finding, State, found, ok
 from duly_contracts import topics
 from duly_contracts.topics import Topic
@@ -53,7 +54,7 @@ async def altered(url: str, statement: str) -> None:
 @pytest.fixture(name="login")
 async def login_fixture(url: str) -> AsyncIterator[str]:
     """Make a login that may take the toy's roles and nothing else; return its address."""
-    taken = ", ".join(f'"{role}"' for role in logins.roles("toy"))
+    taken = ", ".join(f'"{role}"' for role in roles("toy"))
     await altered(url, f"CREATE ROLE doctor_login LOGIN NOINHERIT PASSWORD 'pw'; GRANT {taken} TO doctor_login")
     yield url.replace("postgres@", "doctor_login:pw@").replace("postgres:@", "doctor_login:pw@")
     await altered(url, "DROP OWNED BY doctor_login; DROP ROLE doctor_login")

@@ -7,7 +7,7 @@ from importlib import resources
 
 import pytest
 
-from duly_chassis import entries, migrate
+from duly_chassis import entries, kafka_topics, migrate
 from duly_local.stack import Endpoints
 from tests.support import databases, toy
 
@@ -64,7 +64,7 @@ async def test_two_migrations_at_once_take_turns(empty_url: str) -> None:
 async def test_topics_are_created_once(endpoints: Endpoints) -> None:
     """An existing topic keeps its partitions: they are fixed at creation."""
     said: list[str] = []
-    await migrate.create_topics(endpoints.kafka_bootstrap, said.append)
+    await kafka_topics.create(endpoints.kafka_bootstrap, said.append)
 
     assert said == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from messenger import answers
 from messenger.channel import RefusedForNow
-from messenger.pacing import Pace
+from messenger.pacing import SPREAD_AT_CLAIM_MAX, Pace
 from tests.support.bench import Bench
 from tests.support.post import Post, noting
 from tests.support.records import DUE, MOMENT, Tape, person, requested
@@ -47,7 +47,8 @@ async def drive(messengers: Bench, boxes: Sequence[Post], pace: Pace, seconds: i
         before = [len(box.letters) for box in boxes]
         for loop in loops:
             while await loop.step():
-                pass
+                await loop.spread()
+            await loop.spread()
         sent.append([len(box.letters) - had for box, had in zip(boxes, before, strict=True)])
     return sent
 
@@ -74,6 +75,9 @@ async def test_person_with_10000_waiting_messages_delays_nobody_else(messengers:
 
     assert len(box.letters) == 39
     assert rounds <= 5
+    spread = "SELECT count(*) FROM ledger WHERE reason = 'paced'"
+    assert await messengers.column(spread) == [SPREAD_AT_CLAIM_MAX]  # nobody waited for more than these
+    await loop.spread()
     waits = "SELECT count(*)::int || ' ' || count(DISTINCT next_due_at) FROM ledger WHERE reason = 'paced'"
     assert await messengers.column(waits) == ["9999 9999"]
     last = await messengers.column("SELECT max(next_due_at) FROM ledger")
@@ -103,6 +107,7 @@ async def test_sender_with_one_rate_serves_everybody_in_turn(messengers: Bench) 
         messengers.clock.move_to(MOMENT + timedelta(microseconds=1) + half * A_SECOND / 2)
         while await loop.step():
             pass
+        await loop.spread()
 
     assert len(box.letters) == 12
     whom = "SELECT person_id FROM ledger WHERE state = 'sent'"

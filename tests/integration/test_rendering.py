@@ -11,8 +11,8 @@ import pytest
 
 from duly_chassis.addresses import Mailbox
 from messenger.counts import Counts
+from messenger.letters import Letters
 from messenger.mail import MailWriter
-from messenger.mailer import Mailer
 from messenger.renderer import ChildRenderer
 from messenger.sandbox import Sources
 from messenger.sender import Sender
@@ -30,7 +30,11 @@ STATE = "SELECT message || ' ' || state || ' ' || reason FROM ledger ORDER BY ou
 @pytest.fixture(name="child")
 async def child_fixture(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ChildRenderer]:
     """Give a child the time that a second of processor time takes on a busy machine."""
-    for name in ("renderer.ANSWER_WITHIN_S", "renderer.START_WITHIN_S", "drafts.RENDERING_S_MAX"):
+    for name in (
+        "renderer.ANSWER_WITHIN_S",
+        "renderer.START_WITHIN_S",
+        "drafts.RENDERING_S_MAX",
+    ):
         monkeypatch.setattr(f"messenger.{name}", 8.0)
     child = ChildRenderer(Counts())
     yield child
@@ -41,8 +45,12 @@ def a_sender(messengers: Bench, box: Post, child: ChildRenderer) -> Sender:
     """Return a sender that knows one wording which no load would have let through."""
     (english,) = (one for one in shipped()["", "deadline-reminder"] if one.language == "en")
     endless = replace(english, key="endless", message="endless", sources=Sources("s", "t", ENDLESS))
-    writer = MailWriter(Catalogue({**shipped(), ("", "endless"): [endless]}), child)
-    return Sender(messengers.context(), box, Mailer(Mailbox("Duly", "duly@example.org"), "UTC", writer), rules())
+    writer = MailWriter(
+        Mailbox("Duly", "duly@example.org"),
+        catalogue=Catalogue({**shipped(), ("", "endless"): [endless]}),
+        renderer=child,
+    )
+    return Sender(messengers.context(), box, Letters(writer, "UTC"), rules())
 
 
 async def ask(messengers: Bench, *messages: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from duly_chassis import entries, logins, migrate, revisions, serving
+from duly_chassis import database, entries, logins, migrate, revisions, serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.database import Database
 from duly_chassis.plain import Unstarted
@@ -187,7 +187,7 @@ async def test_password_of_a_login_is_renewed_by_the_next_migration_and_never_se
 
     assert len({*hashes}) == 2
     assert all(one.startswith("SCRAM-SHA-256$") for one in hashes)
-    assert {row[0] for row in may} == set(logins.roles("reminders"))
+    assert {row[0] for row in may} == set(database.roles("reminders"))
 
 
 async def start_here(url: str, endpoints: Endpoints) -> str:

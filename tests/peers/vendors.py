@@ -21,6 +21,7 @@ TWILIO_SERVICE = "MG" + "0" * 31 + "1"
 SCOPES = ("chat:write", "users:read", "users:read.email", "im:write", "im:history", "channels:history")
 DOMAIN = "peers.example"
 PEOPLE = tuple(f"p{number:03}" for number in range(200))
+CANARIES = tuple(f"canary-{number:03}" for number in range(200))
 FAULT = Path(__file__).with_name("fault.py")
 
 
@@ -37,6 +38,23 @@ class Vendor:
         with self._control.open("a", encoding="utf-8") as control:
             control.write(json.dumps({"path": path, "action": action, "times": times, **more}) + "\n")
 
+    def let_go(self) -> None:
+        """Hand over all requests that are still to arrive late."""
+        self.err("", "go", times=0)
+
+    def forget(self) -> None:
+        """Take back every rule that was not used; their lines stay, for the proxy counts by them."""
+        self.let_go()
+        rules = [json.loads(line) | {"times": 0} for line in self._control.read_text(encoding="utf-8").splitlines()]
+        anew = self._control.with_suffix(".anew")
+        anew.write_text("".join(f"{json.dumps(rule)}\n" for rule in rules), encoding="utf-8")
+        anew.replace(self._control)
+
+    def asked(self, method: str, end: str) -> int:
+        """Count the requests that came to the proxy whole, by method and the end of their path."""
+        lines = Path(f"{self._control}.asked").read_text(encoding="utf-8").splitlines()
+        return sum(line.startswith(f"{method} ") and line.endswith(end) for line in lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Emulated:
@@ -47,7 +65,7 @@ class Emulated:
 
 
 def mail_of(person: str) -> str:
-    """Return the address by which Slack knows this person; it knows all of PEOPLE."""
+    """Return the address by which Slack knows this person; it knows all of PEOPLE and CANARIES."""
     return f"{person}@{DOMAIN}"
 
 
@@ -72,6 +90,7 @@ def emulated(peers: Peers, folder: Path) -> Iterator[Emulated]:
 def _proxied(peers: Peers, folder: Path, upstream: int, port: int) -> Iterator[Path]:
     control = folder / f"faults-{port}.jsonl"
     control.touch()
+    Path(f"{control}.asked").touch()
     argv: Sequence[str | Path] = (
         *(peers.mitmdump, "-q", "--mode", f"reverse:{_url(upstream)}", "--listen-host", "127.0.0.1"),
         *("-p", str(port), "-s", FAULT, "--set", f"confdir={folder / f'mitmproxy-{port}'}"),
@@ -82,7 +101,7 @@ def _proxied(peers: Peers, folder: Path, upstream: int, port: int) -> Iterator[P
 
 def _seed() -> Mapping[str, Any]:
     users = [{"name": "duly-bot", "real_name": "Duly", "email": f"duly-bot@{DOMAIN}"}]
-    users += [{"name": person, "real_name": person.title(), "email": mail_of(person)} for person in PEOPLE]
+    users += [{"name": person, "real_name": person.title(), "email": mail_of(person)} for person in PEOPLE + CANARIES]
     return {
         "slack": {
             "strict_scopes": True,

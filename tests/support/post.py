@@ -13,9 +13,10 @@ from messenger.channel import Accepted, Answer, Channel, Found, Gate, Letter, No
 from messenger.claims import Claimed
 from messenger.domain import Contact, Outreach, address
 from messenger.hours import Hours
-from messenger.mailer import Mailer
+from messenger.letters import Letters, ReturningLetters
+from messenger.mail import MailWriter
 from messenger.pacing import Pace
-from messenger.return_path import ReturningMailer, ReturnPath
+from messenger.return_path import ReturnPath
 from messenger.sender import Rules, Sender
 from messenger.unsendable import AddressRefused
 
@@ -57,9 +58,9 @@ class Post:
 
 def sender(context: Context, channel: Channel, hours: Hours = ALWAYS, path: ReturnPath | None = None) -> Sender:
     """Return a sending loop of messenger's that delivers to this post, with return addresses or without."""
-    writes = Mailbox("Duly", "duly@example.org"), "UTC"
-    mailer = Mailer(*writes) if path is None else ReturningMailer(path, *writes)
-    return Sender(context, channel, mailer, rules(hours))
+    writes = MailWriter(Mailbox("Duly", "duly@example.org")), "UTC"
+    mails = Letters(*writes) if path is None else ReturningLetters(path, *writes)
+    return Sender(context, channel, mails, rules(hours))
 
 
 def rules(hours: Hours = ALWAYS, pace: Pace | None = None) -> Rules:
@@ -82,7 +83,7 @@ class Notes:
         return Letter(outreach.outreach_id, "duly", to, note=note)
 
 
-def noting(context: Context, post: Post, name: str, pace: Pace | None = None, hours: Hours = ALWAYS) -> Sender:
+def noting(context: Context, post: Channel, name: str, pace: Pace | None = None, hours: Hours = ALWAYS) -> Sender:
     """Return a sending loop of a channel that takes notes."""
     return Sender(context, post, Notes(), rules(hours, pace), name)
 

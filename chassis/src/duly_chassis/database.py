@@ -25,6 +25,11 @@ EVERYBODY = "*"  # the operator's view of dead letters: no tenant can have this 
 READERS_MAX = 1  # explanations are few; the workers need the connections
 
 
+def roles(service: str) -> tuple[str, ...]:
+    """Name a service's roles: its workers', its readers', and that of who looks into dead letters."""
+    return service, f"{service}_reader", f"{service}_letters"
+
+
 async def keep_session(_connection: object) -> None:
     """Spare the statement asyncpg would send after each use: all that is set here is SET LOCAL.
 

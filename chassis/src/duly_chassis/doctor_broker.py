@@ -15,7 +15,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from duly_chassis.doctor import Check, Finding, ok, problem, warning
-from duly_chassis.migrate import COPIES_MAX, DAY_MS, RECORD_BYTES_MAX
+from duly_chassis.kafka_topics import COPIES_MAX, DAY_MS, RECORD_BYTES_MAX
 from duly_contracts import topics
 from duly_contracts.topics import Topic
 

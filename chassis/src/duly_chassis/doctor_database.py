@@ -9,8 +9,8 @@ import asyncpg
 
 from duly_chassis import revisions
 from duly_chassis.clock import Clock
+from duly_chassis.database import roles
 from duly_chassis.doctor import CLOCK_S_MAX, Check, Finding, State, apart_s, ok, problem, warning
-from duly_chassis.logins import roles
 from duly_chassis.service import Entry
 from duly_chassis.settings import ServiceSettings
 

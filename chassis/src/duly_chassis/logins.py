@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from duly_chassis.database import roles
 from duly_chassis.plain import PlainError
 
 HASH = b"scram-sha-256"
@@ -16,11 +17,6 @@ HASH = b"scram-sha-256"
 
 class LoginRefused(PlainError):
     """A service's database address cannot be made a login; the text names its variable, never what it holds."""
-
-
-def roles(service: str) -> tuple[str, ...]:
-    """Name a service's roles: its workers', its readers', and that of who looks into dead letters."""
-    return service, f"{service}_reader", f"{service}_letters"
 
 
 def give(connection: Connection, service: str, variable: str, database_url: str) -> None:

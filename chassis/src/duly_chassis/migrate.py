@@ -1,34 +1,26 @@
-"""`duly migrate`: schemas, roles, row-level security and topics, as the code of this release wants them.
+"""`duly migrate`: schemas, roles and row-level security, as the code of this release wants them.
 
 The chassis chain runs first in each service's schema, then the service's own; each has its own version table.
 Whoever migrates owns the tables; no role of a running service does. Running it again changes nothing.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 
-from duly_chassis import crash, logins, revisions
+from duly_chassis import crash, database, logins, revisions
 from duly_chassis.plain import PlainError
 from duly_chassis.service import Entry
 from duly_chassis.settings import SHARED_PREFIX
-from duly_contracts import topics
 
 LOCK = 0x64756C79  # "duly": one migration at a time
-TOPICS_DEADLINE_MS = 30_000
-DAY_MS = 86_400_000
 NO_LOGINS: Mapping[str, str] = {}
-RECORD_BYTES_MAX = 1_048_576
-COPIES_MAX = 3  # of each partition, where there are as many brokers
 
 
 class MigrationError(PlainError):
@@ -82,7 +74,7 @@ def _chains(entry: Entry) -> tuple[tuple[str, str], ...]:
 def _schema(connection: Connection, entry: Entry) -> None:
     """Migrate one schema: roles, both chains, then rights for every table they made."""
     name = entry.name  # from an entry point of ours, [a-z_] by the naming test: safe inside SQL
-    for role in logins.roles(name):
+    for role in database.roles(name):
         known = connection.scalar(text("SELECT true FROM pg_roles WHERE rolname = :role"), {"role": role})
         if not known:
             connection.execute(text(f'CREATE ROLE "{role}" NOLOGIN'))
@@ -150,32 +142,3 @@ BEGIN
         USING (current_setting('duly.tenant', true) IN (tenant_id, '*'));
 END $$
 """
-
-
-async def create_topics(bootstrap: str, say: Callable[[str], None]) -> None:
-    """Create the topics that are missing; an existing one keeps its partitions, for they are fixed at creation."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=TOPICS_DEADLINE_MS)
-    async with asyncio.timeout(TOPICS_DEADLINE_MS / 1000):
-        await admin.start()
-        try:
-            brokers = len((await admin.describe_cluster())["brokers"])
-            answer = await admin.create_topics([_new(topic, min(brokers, COPIES_MAX)) for topic in topics.ALL])
-        finally:
-            await admin.close()
-    for name, code, *_ in answer.topic_errors:  # type: ignore[attr-defined]  # aiokafka types answers by their base
-        error = for_code(code)
-        if error is TopicAlreadyExistsError:
-            continue
-        if code:
-            raise MigrationError(f"topic {name}: {error.__name__}")
-        say(f"topic {name}")
-
-
-def _new(topic: topics.Topic, copies: int) -> NewTopic:
-    """Describe a topic to the broker."""
-    configs = {"max.message.bytes": str(RECORD_BYTES_MAX)}
-    if topic.compacted:
-        configs["cleanup.policy"] = "compact"
-    else:
-        configs["retention.ms"] = str(topic.retention_days * DAY_MS)
-    return NewTopic(topic.name, topic.partitions, copies, topic_configs=configs)

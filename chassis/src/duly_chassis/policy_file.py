@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from duly_chassis.plain import FileError
@@ -27,6 +27,7 @@ class PolicyError(FileError):
 
 
 Fault = tuple[int, str]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Danger(ValueError):
@@ -70,7 +71,14 @@ class Source:
         """Write faults as people and editors read them."""
         return [f"{self.path}:{line}: {what}" for line, what in sorted(faults)]
 
-    def faults(
+    def checked(self, model: type[Model], said: Callable[[ErrorDetails], str]) -> Model:
+        """Make the model of the values; raises PolicyError with every fault and its line, in the words of `said`."""
+        try:
+            return model.model_validate(self.values)
+        except ValidationError as error:
+            raise PolicyError(self.lines(list(self._faults(error, model.model_fields, said)))) from None
+
+    def _faults(
         self, error: ValidationError, fields: Iterable[str], said: Callable[[ErrorDetails], str]
     ) -> Iterator[Fault]:
         """Translate what the model found; a key that is only misspelt is not reported as missing, too."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from duly_chassis import crash, entries, migrate, serving
+from duly_chassis import crash, entries, kafka_topics, migrate, serving
 from duly_chassis.clock import SystemClock
 from duly_chassis.host import Host
 from duly_chassis.logs import configure
@@ -80,11 +80,11 @@ def migrate_all(
         if not database_url or not bootstrap:
             raise Usage("set DULY_DATABASE_URL (a role that may create roles) and DULY_KAFKA_BOOTSTRAP")
         _migrate(database_url, typer.echo, _own_urls() if logins else {})
-        asyncio.run(migrate.create_topics(bootstrap, typer.echo))
+        asyncio.run(kafka_topics.create(bootstrap, typer.echo))
 
 
 async def _up(stack: Stack, found: Endpoints, state: Path) -> None:
-    await migrate.create_topics(found.kafka_bootstrap, lambda _text: None)
+    await kafka_topics.create(found.kafka_bootstrap, lambda _text: None)
     wired = [(entry, serving.settings_of(entry, _own(entry, found, state))) for entry in entries.every()]
     await _run(wired, stack, found, state)
 

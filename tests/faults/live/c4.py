@@ -1,9 +1,10 @@
 """C4: every fault that a provider can have, each so many times: Slack, Twilio and a relay that deal them from a deck.
 
-A message goes over one channel and meets one fault, at its first attempt. Waits that Duly declares are shortened by
-its own settings; what is late stays just inside them. Two waits are the business clock's and longer than a campaign:
-of a day after a 429, of which it is judged that the message waits it, and those between the checks of a read-back that
-tells nothing, over an hour in all: these are set forward in the ledger, after the first check came in its own time.
+A message goes over one channel and meets one fault, at its first attempt. In Slack four of them go to one person, so
+that the pace, and a wish to wait, are the place's. Waits that Duly declares are shortened by its own settings; what is
+late stays just inside them. Two waits are the business clock's and longer than a campaign: of a day after a 429, of
+which it is judged that the message waits it, and those between the checks of a read-back that tells nothing, over an
+hour in all: these are set forward in the ledger, after the first check came in its own time.
 """
 
 import asyncio
@@ -19,15 +20,16 @@ from uuid import UUID
 
 import asyncpg
 
+from tests.faults.live import bouncing
 from tests.faults.live.place import HOST, free_ports
 from tests.faults.live.programs import until
-from tests.faults.live.rig import Rig
+from tests.faults.live.rig import READY_WITHIN_S, Rig
 from tests.faults.live.story import Fact, instant
 from tests.faults.logs import read
 from tests.faults.plan import NO_TLS
 from tests.faults.processes import dealing_server, smtp_server
 from tests.faults.vendors import matrix, verdicts
-from tests.faults.vendors.matrix import EACH, FAULTS, Deck, Fault
+from tests.faults.vendors.matrix import BOUNCED, EACH, FAULTS, Deck, Fault
 
 PLANNED = {f"fault at {channel}": EACH * len(faults) for channel, faults in FAULTS.items()}
 RELEASE = {f"fault at {channel}": 500 * len(faults) for channel, faults in FAULTS.items()}
@@ -74,7 +76,7 @@ def settings() -> dict[str, str]:
         given[f"{channel}_LATE_ACCEPTANCE_S".upper()] = str(LATE_S)
         given[f"{channel}_READBACK_LAG_S".upper()] = str(LAG_S)
     own = {f"DULY_MESSENGER_{name}": value for name, value in given.items()}
-    return own | {"DULY_SMTP_URL": f"smtp://{ports[2]}?tls=starttls"}
+    return own | bouncing.settings() | {"DULY_SMTP_URL": f"smtp://{ports[2]}?tls=starttls"}
 
 
 async def strike(rig: Rig) -> None:
@@ -83,12 +85,18 @@ async def strike(rig: Rig) -> None:
     matrix.write(deck, laid)
     with ExitStack() as stack:
         _start(rig, stack, laid)
-        await _tell(rig, {number: _person(number, *card) for number, card in deck.items()})
+        port = await _open_door(rig)
+        whose = matrix.shared(deck)
+        await _tell(rig, {number: _person(number, *card) for number, card in deck.items() if whose[number] == number})
         first = [number for number, (_, fault) in deck.items() if fault is Fault.NO_TLS]
-        await _tell(rig, {number: _request(number, *deck[number]) for number in first})
+        await _tell(rig, {number: _request(number, whose[number], *deck[number]) for number in first})
         await until(lambda: _turned_away(rig) >= EACH, TLS_WITHIN_S, "connections that came to no TLS")
-        rest = deck.keys() - first
-        await _tell(rig, {number: _request(number, *deck[number]) for number in sorted(rest)})
+        last = {number for number, (_, fault) in deck.items() if fault is Fault.MAIL_SLOW}
+        rest = deck.keys() - last - set(first)
+        await _tell(rig, {number: _request(number, whose[number], *deck[number]) for number in sorted(rest)})
+        await _bring_back(rig, deck, port)
+        # Together: whoever waits for one answer in vain holds up all that went with it.
+        await _tell(rig, {number: _request(number, whose[number], *deck[number]) for number in sorted(last)})
         rows = await _settled(rig, deck)
         await rig.all_ready()
     found = verdicts.Matrix(deck, rows, _logs(rig, ""), _logs(rig, ".faults"), EACH)
@@ -107,6 +115,29 @@ def _start(rig: Rig, stack: ExitStack, deck: Path) -> None:
     port = urlsplit(given["DULY_SMTP_URL"]).port or 0
     more = ("--deck", str(deck), "--port", str(port), "--tls")
     stack.enter_context(smtp_server(_log(rig, "mail"), rig.needs.seed, None, *more))
+
+
+async def _open_door(rig: Rig) -> int:
+    """Have one messenger take bounces; the door can be one process's only."""
+    replica, port = rig.of("messenger")[0], next(free_ports(1))
+    replica.settings[bouncing.BOUNCE_PORT] = str(port)
+    await replica.end()
+    replica.start()
+    await replica.until_ready(READY_WITHIN_S)
+    return port
+
+
+async def _bring_back(rig: Rig, deck: Deck, port: int) -> None:
+    """Bring back each mail that is to come back, once the relay has taken it."""
+    left = {number for number, (_, fault) in deck.items() if fault in BOUNCED}
+    ends_at = time.monotonic() + SETTLED_WITHIN_S
+    while left and time.monotonic() < ends_at:
+        await asyncio.sleep(LOOK_S)
+        for entry in _logs(rig, "")["mail"]:
+            number = matrix.number_of(entry["to"][0])
+            if number in left:
+                await asyncio.to_thread(bouncing.bounce, port, entry["from"], "failed", verdicts.NO_SUCH_PERSON, number)
+                left.discard(number)
 
 
 async def _tell(rig: Rig, facts: Mapping[int, Fact]) -> None:
@@ -130,13 +161,13 @@ def _person(number: int, channel: str, fault: Fault) -> Fact:
     return Fact(0, "people.recorded.v1", f"{tenant}-{person}", person, data)
 
 
-def _request(number: int, channel: str, fault: Fault) -> Fact:
+def _request(number: int, whose: int, channel: str, fault: Fault) -> Fact:
     tenant, about, now = _tenant(number, channel, fault), f"m{number:04}", time.time()
     outreach = str(UUID(int=number + 1, version=4))
     until_at = instant(datetime.fromtimestamp(now + DAYS_USEFUL * 86_400, UTC))
     data: dict[str, Any] = {
         "tenant_id": tenant,
-        "person_id": f"p{number:04}",
+        "person_id": f"p{whose:04}",
         "occurred_at": instant(datetime.fromtimestamp(now, UTC)),
         "outreach_id": outreach,
         "about": about,
@@ -201,3 +232,5 @@ def _note(rig: Rig, found: verdicts.Matrix) -> None:
     accepted = {channel: len(entries) for channel, entries in found.accepts.items()}
     rig.say(f"accepted: {accepted}\nledger: { {' '.join(key): n for key, n in sorted(states.items())} }\n")
     rig.say(f"in doubt on the way: {doubts}\n")
+    least_s = min((gap_s for _, gap_s in verdicts.gaps(found)), default=0.0)
+    rig.say(f"least time between two requests about one place in Slack: {least_s:.3f} s\n")

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 EACH = 20
+SHARED_BY = 4
 
 
 class Fault(StrEnum):
@@ -45,6 +46,9 @@ class Fault(StrEnum):
     MAIL_552 = "552"
     MAIL_CUT = "cut in the body"
     MAIL_DRIP = "250 in drips"
+    MAIL_SLOW = "250 after timeout"
+    MAIL_BACK = "bounced"  # after its 250
+    MAIL_LOST_BACK = "250 lost, bounced"
     NO_TLS = "no TLS"  # a connection's, not a mail's
 
 
@@ -55,9 +59,12 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {"slack": BY_HTTP, "sms": BY_HTTP, "ma
 
 TAKEN = frozenset(
     {Fault.ERROR_AFTER, Fault.CUT_AFTER, Fault.SLOW_ANSWER, Fault.LATE_ACCEPT, Fault.LAG, Fault.BLIND}
-    | {Fault.ANOTHER_ID, Fault.DRIP, Fault.MAIL_LOST, Fault.MAIL_DRIP}
+    | {Fault.ANOTHER_ID, Fault.DRIP, Fault.MAIL_LOST, Fault.MAIL_DRIP, Fault.MAIL_SLOW}
+    | {Fault.MAIL_BACK, Fault.MAIL_LOST_BACK}
 )
 """The provider took the message."""
+BOUNCED = frozenset({Fault.MAIL_BACK, Fault.MAIL_LOST_BACK})
+"""The relay took the mail, and brings it back."""
 TAKEN_OR_NOT = frozenset({Fault.RESET, Fault.SAID_WHAT, Fault.NO_JSON, Fault.ELSEWHERE})
 """By the message's number: it is even."""
 RETRY_AFTER_S: Mapping[Fault, float] = {
@@ -80,6 +87,16 @@ def shuffled(seed: int, each: int = EACH) -> Deck:
     cards = [(channel, fault) for channel, faults in FAULTS.items() for fault in faults for _ in range(each)]
     random.Random(f"matrix-{seed}").shuffle(cards)  # noqa: S311 - repeatable, not secret
     return dict(enumerate(cards))
+
+
+def shared(deck: Deck) -> dict[int, int]:
+    """Return whose each message is, by the number of their first one: in Slack four of one fault are one person's."""
+    whose = {number: number for number in deck}
+    for fault in BY_HTTP:
+        if fault is not Fault.LIMIT_DAY:  # one would hold back the others for a day
+            same = [number for number, card in deck.items() if card == ("slack", fault)]
+            whose |= {number: same[place - place % SHARED_BY] for place, number in enumerate(same)}
+    return whose
 
 
 def taken(number: int, fault: Fault) -> bool:

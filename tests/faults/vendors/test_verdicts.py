@@ -1,5 +1,6 @@
 """The judge of the provider matrix finds what is planted, and nothing in a round in which all went well."""
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +9,9 @@ import pytest
 from tests.faults.plan import IN_THE_OPEN, NO_TLS, Plan, Shares, Where
 from tests.faults.vendors import matrix
 from tests.faults.vendors.dealing import HONEST
-from tests.faults.vendors.matrix import EACH, FAULTS, Deck, Fault
+from tests.faults.vendors.matrix import BOUNCED, EACH, FAULTS, Deck, Fault
 from tests.faults.vendors.posting import DealtPlan
-from tests.faults.vendors.verdicts import CERTAIN, PARKED, REFUSED, Matrix, Row, due_to_be, judge
+from tests.faults.vendors.verdicts import CERTAIN, NO_SUCH_PERSON, PARKED, REFUSED, Matrix, Row, due_to_be, judge
 
 CODES = {"slack": "invalid_blocks", "sms": "21606", "mail": "552 4.3.0"}
 
@@ -24,13 +25,14 @@ def clean(deck: Deck) -> Matrix:
         state, _ = due_to_be(channel, fault)
         states = ("due", "posting", *(() if fault in CERTAIN else ("in_doubt",)), state)
         code = CODES[channel] if (channel, fault) in REFUSED else ""
+        code = NO_SUCH_PERSON if fault in BOUNCED else code
         rows[number] = Row(channel, state, code, 1, f"id{number}", 86_400 if state == "due" else 0, states)
-        if state == "sent" or PARKED.get(fault):
+        if state == "sent" or PARKED.get(fault) or fault in BOUNCED:
             accepts[channel].append(acceptance(number, channel))
         faults[channel].append(deed(number, channel, fault))
     for channel in ("slack", "sms"):
         rows |= {n: replace(row, provider_id=f"D/{n}") for n, row in rows.items() if row.channel == "slack"}
-        faults[channel] += [{"at": 99.0, "deed": HONEST, "number": entry["number"]} for entry in accepts[channel]]
+        faults[channel] += [deed(entry["number"], channel, HONEST) | {"at": 99.0} for entry in accepts[channel]]
     return Matrix(deck, rows, accepts, faults, 1)
 
 
@@ -42,11 +44,11 @@ def acceptance(number: int, channel: str) -> dict[str, Any]:
     return {"number": number, "place": "D", "ts": f"{number}", "sid": f"id{number}"}
 
 
-def deed(number: int, channel: str, fault: Fault) -> dict[str, Any]:
+def deed(number: int, channel: str, fault: str) -> dict[str, Any]:
     """Note one fault."""
     if channel == "mail":
         return {"at": 0.0, "deed": NO_TLS if fault is Fault.NO_TLS else "refused", "to": f"cnryap{number:04}@nochat."}
-    return {"at": 0.0, "deed": fault, "number": number}
+    return {"at": 0.0, "deed": fault, "number": number, "place": f"D{number}"}
 
 
 @pytest.fixture
@@ -141,9 +143,30 @@ def test_judge_finds_an_account_that_was_told_to_wait_and_goes_on(deck: dict[int
     other = replace(found.rows[number], states=("due",))
     deck[999], found.rows[999] = ("sms", Fault.LIMIT_INTEGER), other
     found.accepts["sms"].append({"number": 999, "sid": other.provider_id})
-    found.faults["sms"].append({"at": 4.5, "deed": HONEST, "number": 999})
+    found.faults["sms"].append(deed(999, "sms", HONEST) | {"at": 0.75})
 
     assert kinds(found) == ["I10 account"]
+
+
+def test_judge_finds_another_message_to_a_place_that_was_told_to_wait(deck: Deck) -> None:
+    found = clean(deck)
+    first, second = (numbered(deck, "slack", fault) for fault in (Fault.LIMIT_INTEGER, Fault.DRIP))
+    for entry in found.faults["slack"]:
+        if entry["number"] == second:
+            entry |= {"place": f"D{first}", "at": entry["at"] + 1.5}
+
+    assert kinds(found) == ["I10 place"]
+
+
+def test_judge_finds_two_requests_about_one_place_that_come_too_close(deck: Deck) -> None:
+    """Of one message or of two: the pace is the place's."""
+    found = clean(deck)
+    first, second = (numbered(deck, "slack", fault) for fault in (Fault.DRIP, Fault.LAG))
+    for entry in found.faults["slack"]:
+        if entry["number"] == second:
+            entry |= {"place": f"D{first}", "at": entry["at"] + 0.8}
+
+    assert kinds(found) == ["I10 pace"]
 
 
 def test_judge_finds_a_fault_that_was_not_dealt(deck: Deck) -> None:
@@ -168,6 +191,18 @@ def test_deck_holds_every_fault_of_every_channel_equally_often() -> None:
         list(deck.values()).count((channel, fault)) == EACH for channel, faults in FAULTS.items() for fault in faults
     )
     assert list(deck.values()) != list(matrix.shuffled(8).values())
+
+
+def test_four_messages_of_one_fault_go_to_one_person_in_slack_and_one_elsewhere() -> None:
+    deck = matrix.shuffled(7)
+    whose = matrix.shared(deck)
+    people = Counter((deck[number], person) for number, person in whose.items())
+
+    assert {count for (card, _), count in people.items() if card[0] == "slack" and card[1] is not Fault.LIMIT_DAY} == {
+        4
+    }
+    assert {count for (card, _), count in people.items() if card[0] != "slack" or card[1] is Fault.LIMIT_DAY} == {1}
+    assert all(deck[number] == deck[person] for number, person in whose.items())
 
 
 def test_plan_of_mail_deals_each_fault_once_and_twenty_connections_without_tls() -> None:

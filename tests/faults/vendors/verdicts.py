@@ -6,28 +6,38 @@ Shares nothing with Duly: the deck says what had to happen, the providers' own l
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from tests.faults.plan import IN_THE_OPEN, NO_TLS
 from tests.faults.rules import Violation
 from tests.faults.vendors.dealing import HONEST
-from tests.faults.vendors.matrix import FAULTS, RETRY_AFTER_S, Deck, Fault, number_of
+from tests.faults.vendors.matrix import BOUNCED, FAULTS, RETRY_AFTER_S, Deck, Fault, number_of
 
 WHOLE_DAY = 0.99
-UNDER_WAY_S = 4.0
-"""So much later may a request of the same account come: what is asked of one letter is written down when all letters
-that went with it are answered, which takes the client's timeout at most, and others stand before the gate meanwhile."""
+NO_SUCH_PERSON = "5.1.1"
+"""What bounces say."""
+UNDER_WAY_S = 0.5
+"""So much later may a request of the same scope come: until the answer is read and kept, on a busy machine."""
+PACE_S = 1.0
+"""Slack's: the time between two requests about one place."""
+HEARD_LATE_S = 0.1
+"""So much later than it came may a provider on a busy machine note a request."""
 CERTAIN = frozenset({fault for fault in Fault if fault.startswith("429")}) | {
-    *(Fault.SAID_NO, Fault.MAIL_421, Fault.MAIL_451, Fault.MAIL_552, Fault.MAIL_DRIP, Fault.NO_TLS)
+    *(Fault.SAID_NO, Fault.MAIL_421, Fault.MAIL_451, Fault.MAIL_552, Fault.MAIL_DRIP, Fault.MAIL_BACK, Fault.NO_TLS)
 }
 """Faults that leave no doubt; all others must be seen as one."""
+SOON_SETTLED = frozenset({Fault.MAIL_LOST_BACK})
+"""A bounce may come before the doubt is written down: it settles a mail that is on its way as well."""
 REFUSED: Mapping[tuple[str, Fault], str] = {
     ("slack", Fault.SAID_NO): "invalid_blocks",
     ("sms", Fault.SAID_NO): "21606",
     ("mail", Fault.MAIL_552): "552",
+    ("mail", Fault.MAIL_BACK): NO_SUCH_PERSON,
+    ("mail", Fault.MAIL_LOST_BACK): NO_SUCH_PERSON,
 }
 """How the provider's own code begins where a message is refused for good."""
-PARKED: Mapping[Fault, int] = {Fault.BLIND: 1, Fault.MAIL_LOST: 1, Fault.MAIL_CUT: 0}
+PARKED: Mapping[Fault, int] = {Fault.BLIND: 1, Fault.MAIL_LOST: 1, Fault.MAIL_SLOW: 1, Fault.MAIL_CUT: 0}
 """Where nobody can say what became of a message: how often it was taken."""
 
 
@@ -73,7 +83,7 @@ def name_of(channel: str, entry: Mapping[str, Any]) -> str:
 
 def judge(matrix: Matrix) -> list[Violation]:
     """Apply every rule."""
-    found, names = [*_dealt(matrix), *_manners(matrix), *_open(matrix)], matrix.names()
+    found, names = [*_dealt(matrix), *_manners(matrix), *_pace(matrix), *_open(matrix)], matrix.names()
     for number, (channel, fault) in matrix.deck.items():
         who = f"m{number:04} ({channel}, {fault})"
         row = matrix.rows.get(number)
@@ -93,7 +103,7 @@ def _message(who: str, card: tuple[str, Fault], row: Row, names: list[str]) -> I
         yield Violation("elsewhere", f"{who}: on {row.channel}")
     if times > 1:
         yield Violation("I2 doubled", stands)
-    if fault not in CERTAIN and "in_doubt" not in row.states:
+    if fault not in CERTAIN | SOON_SETTLED and "in_doubt" not in row.states:
         yield Violation("undoubted", f"{who}: {row.states}")
     if row.state == "parked" and state != "parked":
         yield Violation("parked without cause", stands)
@@ -112,13 +122,13 @@ def due_to_be(channel: str, fault: Fault) -> tuple[str, int]:
     if fault in PARKED:
         return "parked", PARKED[fault]
     if (channel, fault) in REFUSED:
-        return "refused", 0
+        return "refused", int(fault in BOUNCED)
     return ("due", 0) if fault is Fault.LIMIT_DAY else ("sent", 1)
 
 
 def _untaken(who: str, card: tuple[str, Fault], row: Row, times: int) -> Iterator[Violation]:
-    """Judge a message that was refused: for good with the planned code, or for a day."""
-    if times:
+    """Judge a message that was refused: for good with the planned code, or for a day; or that came back."""
+    if times and card[1] not in BOUNCED:
         yield Violation("I2 refused and taken", f"{who}: accepted {times} times")
     if not row.code.startswith(REFUSED.get(card, "")):
         yield Violation("I1 unrefused", f"{who}: {row.code}")
@@ -162,22 +172,43 @@ def _open(matrix: Matrix) -> Iterator[Violation]:
 
 
 def _manners(matrix: Matrix) -> Iterator[Violation]:
-    """Nobody comes back before the time that was asked for, at Twilio nobody of the account (I10).
+    """Nobody comes back before the time that was asked for (I10), with this message or another of the scope.
 
-    A fault's messages are one account's, but for those that wait a day.
+    At Slack that is the place, which several messages share. At Twilio it is the account: a fault's messages are one
+    account's, but for those that wait a day.
     """
-    for channel in ("slack", "sms"):
+    for channel, scope in (("slack", "place"), ("sms", "account")):
         came: dict[int, list[float]] = defaultdict(list)
-        accounts: dict[Fault, list[float]] = defaultdict(list)
+        shared: dict[str, list[tuple[float, int]]] = defaultdict(list)
         for entry in matrix.faults[channel]:
-            if entry["number"] in matrix.deck:
-                came[entry["number"]].append(entry["at"])
-                accounts[matrix.deck[entry["number"]][1]].append(entry["at"])
+            number = entry["number"]
+            if number in matrix.deck:
+                fault = matrix.deck[number][1]
+                came[number].append(entry["at"])
+                alone = channel == "slack" or fault is Fault.LIMIT_DAY
+                shared[entry["place"] if alone else fault].append((entry["at"], number))
         for number, times in came.items():
             fault = matrix.deck[number][1]
-            ends_at = times[0] + RETRY_AFTER_S.get(fault, 0.0)
+            who, ends_at = f"m{number:04} ({channel}, {fault})", times[0] + RETRY_AFTER_S.get(fault, 0.0)
             if len(times) > 1 and times[1] < ends_at:
-                yield Violation("I10 manners", f"m{number:04} ({channel}, {fault}): {ends_at - times[1]:.1f} s early")
-            others = accounts[fault] if channel == "sms" and fault is not Fault.LIMIT_DAY else []
-            if early := [at for at in others if times[0] + UNDER_WAY_S < at < ends_at]:
-                yield Violation("I10 account", f"m{number:04} ({fault}): {len(early)} requests after it was told")
+                yield Violation("I10 manners", f"{who}: {ends_at - times[1]:.1f} s early")
+            beside = next(one for one in shared.values() if (times[0], number) in one)
+            early = [at - times[0] for at, other in beside if other != number and times[0] < at < ends_at]
+            if late := [f"{after_s:.2f}" for after_s in early if after_s > UNDER_WAY_S]:
+                yield Violation(f"I10 {scope}", f"{who}: requests {', '.join(late)} s after it was told")
+
+
+def _pace(matrix: Matrix) -> Iterator[Violation]:
+    """No two requests about one place come less than Slack's second apart, whatever happens to them (I10)."""
+    for place, gap_s in gaps(matrix):
+        if gap_s < PACE_S - HEARD_LATE_S:
+            yield Violation("I10 pace", f"{place}: {gap_s:.3f} s between two requests")
+
+
+def gaps(matrix: Matrix) -> Iterator[tuple[str, float]]:
+    """Return the times between one request about a place in Slack and the next, each with its place."""
+    came: dict[str, list[float]] = defaultdict(list)
+    for entry in matrix.faults["slack"]:
+        came[entry["place"]].append(entry["at"])
+    for place, times in came.items():
+        yield from ((place, after - before) for before, after in pairwise(sorted(times)))

@@ -69,6 +69,16 @@ def test_one_service_is_examined_alone() -> None:
     assert {name for one in json.loads(told.stdout)["findings"] for name in one["services"]} == {"roster"}
 
 
+@pytest.mark.timeout(150)  # a process that imports a service
+def test_one_service_is_found_without_the_others_and_examined_without_what_migrates() -> None:
+    code = "import sys; from duly_chassis import entries, examine; entries.named('roster'); print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100)
+    loaded = set(told.stdout.split())
+
+    assert {"roster", "duly_chassis.examine"} <= loaded
+    assert not {"intake", "messenger", "reminders", "alembic", "sqlalchemy"} & loaded
+
+
 @pytest.mark.timeout(150)  # two processes, each with the imports of a service
 def test_image_of_one_service_examines_itself() -> None:
     """In an image there is no command `duly`; the chassis alone asks, with the same exit codes."""

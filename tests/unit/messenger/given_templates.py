@@ -3,9 +3,14 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from messenger import templates
+from messenger.template_files import TemplateRefused
+from messenger.templates import load
 
 SHIPPED = Path(templates.__file__).parent / "templates" / "deadline-reminder" / "1"
+EN_WORDS = SHIPPED / "en.yaml"
 TENANT = "acme"
 
 
@@ -21,3 +26,10 @@ def exchange(path: Path, old: str, new: str) -> None:
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new), "utf-8")
+
+
+def refused(folder: Path) -> list[str]:
+    """Return why this folder is refused, its own path left out."""
+    with pytest.raises(TemplateRefused) as error:
+        load(folder)
+    return [line.replace(f"{folder}/", "") for line in error.value.lines]

@@ -30,18 +30,27 @@ async def nothing(_session: ClientSession, _url: str) -> None:
 
 
 async def delivered(
-    http: ScriptedHttp, letters: Sequence[Letter], gate: Gate = open_gate, first: Ask = nothing, **changes: float
+    http: ScriptedHttp,
+    letters: Sequence[Letter],
+    gate: Gate = open_gate,
+    first: Ask = nothing,
+    over: asyncio.Event | None = None,
+    **changes: float,
 ) -> list[Answer]:
-    """Post these letters to a server; `first` is what is asked before."""
+    """Post these letters to a server; `first` is what is asked before, `over` is set when a letter's way has ended."""
     settings = HttpSettings(url=http.url, gated_ends=("/post",), loopback_only=True)
     settings = replace(settings, **changes)  # type: ignore[arg-type]
     client = HttpClient(settings)
 
     async def send(letter: Letter) -> Answer:
         await first(client.session, http.url)
-        async with client.session.post(f"{http.url}post", data=letter.content) as response:
-            await response.read()
-            return Accepted(str(response.status))
+        try:
+            async with client.session.post(f"{http.url}post", data=letter.content) as response:
+                await response.read()
+                return Accepted(str(response.status))
+        finally:
+            if over is not None:
+                over.set()
 
     try:
         return await http_gate.deliver(letters, gate, send, settings)
@@ -58,8 +67,7 @@ async def test_no_byte_of_a_request_leaves_before_the_gate_allows_it_and_one_gat
         async def gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
             events.append(f"gate for {len(letters)}")
             await http.until_connections(len(letters))
-            await asyncio.sleep(0.05)  # time for a byte that should not come
-            inside.append((len(http.received), http.octets))
+            inside.append((len(http.received), await http.sent_by_now()))
             yield {letter.outreach_id for letter in letters}
             events.append("gate left")
 
@@ -242,31 +250,32 @@ async def test_letter_is_refused_for_now_when_what_is_asked_before_it_takes_too_
 
 
 async def test_server_that_answers_before_it_was_asked_is_not_believed() -> None:
+    over = asyncio.Event()
     async with scripted_http(greeting=said()) as http:
 
         @asynccontextmanager
         async def gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
-            await asyncio.sleep(0.1)
+            await over.wait()
             yield {letter.outreach_id for letter in letters}
 
-        answers = await delivered(http, [a_letter()], gate)
+        answers = await delivered(http, [a_letter()], gate, over=over)
 
     assert [RefusedForNow("unexpected_reply")] == answers
     assert http.octets == 0
 
 
 async def test_connection_that_was_closed_while_its_request_stood_at_the_gate_is_no_doubt() -> None:
+    over = asyncio.Event()
     async with scripted_http() as http:
 
         @asynccontextmanager
         async def gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
             for talk in http.talks:
                 talk.cancel()
-            await asyncio.gather(*http.talks, return_exceptions=True)
-            await asyncio.sleep(0.05)
+            await over.wait()
             yield {letter.outreach_id for letter in letters}
 
-        answers = await delivered(http, [a_letter()], gate)
+        answers = await delivered(http, [a_letter()], gate, over=over)
 
     assert [RefusedForNow("connection_lost")] == answers
 

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from messenger.domain import Change, Outreach
-from messenger.pacing import ACCOUNT, Held, Pace, allot
+from messenger.pacing import ACCOUNT, Held, Pace, allot, take
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 EACH = Pace(1.0, by_person=True)
@@ -82,3 +83,47 @@ def test_burst_does_not_begin_before_what_the_provider_asked_for() -> None:
 
         assert allot([sending(1)], held, pace, NOW).going == []
         assert allot([sending(1)], held, pace, NOW + timedelta(seconds=0.5)).going != []
+
+
+def test_request_may_begin_an_interval_after_the_one_before_began_and_not_earlier() -> None:
+    scope = ("acme", "p1")
+    _, taken = take([scope], {}, {}, EACH, NOW)
+    after = taken[scope].begin_after(NOW + timedelta(seconds=0.2), EACH)
+    assert after == NOW + timedelta(seconds=1.2)
+
+    held = {scope: Held(None, None, after)}
+    assert take([scope], held, {}, EACH, after - timedelta(microseconds=1)) == ([False], {})
+    assert take([scope, scope], held, {}, EACH, after)[0] == [True, False]
+
+
+def test_request_that_did_not_begin_uses_its_own_moment_again() -> None:
+    scope = ("acme", "p1")
+    held = {scope: Held(None, None, NOW + timedelta(seconds=1))}
+
+    assert take([scope], held, {scope: 1}, EACH, NOW)[0] == [True]
+
+
+@given(st.lists(st.floats(min_value=0, max_value=2), max_size=60))
+def test_no_second_has_more_than_twice_what_a_sender_may_and_the_rate_holds(waits: list[float]) -> None:
+    """A burst is at most a second's worth; whatever follows it comes at the rate."""
+    pace, scope, now = Pace(0.25, by_person=False, burst_s=0.75), ("acme", ACCOUNT), NOW
+    held: dict[tuple[str, str], Held] = {}
+    began: list[datetime] = []
+    for wait_s in waits:
+        now += timedelta(seconds=wait_s)
+        may, taken = take([scope] * 6, held, {}, pace, now)
+        began += [now for allowed in may if allowed]
+        if taken:
+            held[scope] = Held(None, None, taken[scope].begin_after(now, pace))
+    for number, first in enumerate(began):
+        for further, last in enumerate(began[number:], 1):
+            assert further <= 4 + (last - first) / pace.interval + 1e-6
+
+
+@pytest.mark.parametrize("scope", ["p1", ACCOUNT])
+def test_request_does_not_begin_while_the_provider_wants_us_to_wait(scope: str) -> None:
+    """I10."""
+    held = {("acme", scope): Held(None, NOW + timedelta(seconds=1))}
+
+    assert take([("acme", "p1")], held, {}, EACH, NOW) == ([False], {})
+    assert take([("acme", "p1")], held, {}, EACH, NOW + timedelta(seconds=1))[0] == [True]

@@ -7,16 +7,17 @@ import pytest
 import yaml
 
 from messenger.channel import Letter
-from messenger.mail import MailWriter, Recipient
+from messenger.request import Reader
 from messenger.templates import load
+from tests.unit.messenger.given_mails import a_request, a_writer, part
 from tests.unit.messenger.given_templates import SHIPPED, a_version, exchange
-from tests.unit.messenger.test_mail import Texts, a_request, part
+from tests.unit.messenger.seen_html import Texts
 
 ACCENTS = str.maketrans("aceinouyAEIOUSTdlgrhkwmpbfvst", "àçéîñöûýÅÉÎÖÛŠŤðļĝŕĥķŵɱþƀƒṽšţ")
 PSEUDO = "en-AU"  # any locale with English rules that has no words of its own
 JINJA = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|STOP)")  # STOP is the same word in every language
 LINK = "https://0.1/2"  # in no letters: what is left in plain letters was not said by the words
-ANYBODY = Recipient(mail="0@1.example", name="0 1", zone="UTC", locale=PSEUDO)
+ANYBODY = Reader(address="0@1.example", name="0 1", zone="UTC", locale=PSEUDO)
 WIDEST_PX = 600
 
 
@@ -38,7 +39,7 @@ def letter_fixture(tmp_path: Path) -> Letter:
         for name, value in words.items()
     }
     (path / f"{PSEUDO}.yaml").write_text(yaml.safe_dump(said, allow_unicode=True, sort_keys=False), "utf-8")
-    return MailWriter(load(tmp_path)).write(a_request(ANYBODY, training_title="2026", link=LINK))
+    return a_writer(catalogue=load(tmp_path)).write(a_request(ANYBODY, training_title="2026", link=LINK))
 
 
 def test_every_word_of_a_mail_comes_from_its_language(letter: Letter) -> None:

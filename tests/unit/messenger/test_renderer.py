@@ -16,14 +16,13 @@ import pytest
 from duly_local import waiting
 from messenger.counts import Counts
 from messenger.domain import Outreach
-from messenger.mail import MailWriter
 from messenger.renderer import ChildRenderer
 from messenger.sandbox import Sources
 from messenger.template_files import Wording
 from messenger.templates import Catalogue, shipped
 from messenger.unsendable import Breach, Later, TooLarge, Unsendable
 from messenger.writer import unsendable
-from tests.unit.messenger.test_mail import ANN, NOW, OUTREACH_ID, VALUES, a_request
+from tests.unit.messenger.given_mails import ANN, NOW, OUTREACH_ID, VALUES, a_request, a_writer
 
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 (ENGLISH,) = (wording for wording in shipped()["", "deadline-reminder"] if wording.language == "en")
@@ -58,7 +57,7 @@ async def hello(child: ChildRenderer) -> str:
 
 
 async def test_child_says_what_this_process_would_say(child: ChildRenderer) -> None:
-    here, there = MailWriter(), MailWriter(renderer=child)
+    here, there = a_writer(), a_writer(renderer=child)
     requests = [a_request(), a_request(replace(ANN, locale="de-DE"), link="https://lms.example/"), a_request()]
     await there.prepare(requests)
 
@@ -244,11 +243,11 @@ def test_child_ends_with_its_parent_even_when_that_is_killed() -> None:
 
 async def test_writer_parks_what_breaches_and_writes_the_others(child: ChildRenderer) -> None:
     """S-29: one message's breach is not the batch's."""
-    writer = MailWriter(Catalogue({**shipped(), ("", "endless"): [a_wording(ENDLESS)]}), child)
+    writer = a_writer(catalogue=Catalogue({**shipped(), ("", "endless"): [a_wording(ENDLESS)]}), renderer=child)
     bad, good = replace(a_request(), message="endless"), a_request()
     await writer.prepare([bad, bad, good])
 
-    assert writer.write(good) == MailWriter().write(good)
+    assert writer.write(good) == a_writer().write(good)
     with pytest.raises(Breach):
         writer.write(bad)
     assert breaches(child, "cpu") == 1
@@ -258,7 +257,7 @@ async def test_writer_leaves_for_later_what_would_hold_the_rows_too_long(
     monkeypatch: pytest.MonkeyPatch, child: ChildRenderer
 ) -> None:
     monkeypatch.setattr("messenger.drafts.RENDERING_S_MAX", -1.0)
-    writer = MailWriter(renderer=child)
+    writer = a_writer(renderer=child)
     await writer.prepare([a_request()])
 
     with pytest.raises(Later):
@@ -269,7 +268,7 @@ async def test_writer_leaves_for_later_what_would_hold_the_rows_too_long(
 @pytest.mark.parametrize("missing", ["training_title", "due_at"])
 async def test_missing_value_is_one_messages_fault_with_a_child_too(child: ChildRenderer, missing: str) -> None:
     """S-33: that message parked with the value's name, the others go."""
-    writer = MailWriter(renderer=child)
+    writer = a_writer(renderer=child)
     values = {name: value for name, value in VALUES.items() if name != missing}
     bad, good = replace(a_request(), values=values), a_request()
     await writer.prepare([bad, good])
@@ -277,7 +276,7 @@ async def test_missing_value_is_one_messages_fault_with_a_child_too(child: Child
     with pytest.raises(Unsendable) as error:
         writer.write(bad)
     assert unsendable(an_outreach(), error.value, NOW).code == missing
-    assert writer.write(good) == MailWriter().write(good)
+    assert writer.write(good) == a_writer().write(good)
 
 
 def an_outreach(**values: Any) -> Outreach:

@@ -13,23 +13,23 @@ from messenger import chat_layout
 from messenger.channel import Letter
 from messenger.chat_layout import Part
 from messenger.domain import Contact
+from messenger.letters import Letters
+from messenger.request import Reader, Request
 from messenger.slack_blocks import blocks
-from messenger.slack_letters import SlackLetters
-from messenger.slack_writer import ChatRequest, Member, SlackWriter
+from messenger.slack_writer import SlackWriter
 from messenger.templates import load
 from messenger.unsendable import AddressRefused, BadValue, MissingValue, TooLarge, Unsendable
-from tests.unit.messenger.given_templates import a_version, exchange
-from tests.unit.messenger.test_mail import NOW, OUTREACH_ID, PEOPLE, VALUES, check_golden
+from tests.unit.messenger.given_mails import NOW, OUTREACH_ID, PEOPLE, VALUES, check_golden
+from tests.unit.messenger.given_templates import a_version, exchange, refused
 from tests.unit.messenger.test_renderer import an_outreach
-from tests.unit.messenger.test_templates import refused
 
 WRITER = SlackWriter()
 LINK = "https://lms.example/courses/7?from=chat&x=1"
-ANN = Member(address="ann@learners.example", name="Ann Learner", zone="Europe/London", locale="en-GB")
+ANN = Reader(address="ann@learners.example", name="Ann Learner", zone="Europe/London", locale="en-GB")
 
 
-def a_request(to: Member = ANN, **values: str) -> ChatRequest:
-    return ChatRequest(
+def a_request(to: Reader = ANN, **values: str) -> Request:
+    return Request(
         tenant="acme",
         outreach_id=OUTREACH_ID,
         about="assignment-7",
@@ -63,7 +63,7 @@ def texts(letter: Letter) -> list[str]:
 @pytest.mark.parametrize("locale", PEOPLE)
 def test_deadline_reminder_in_slack_looks_as_reviewed_in(locale: str) -> None:
     person = PEOPLE[locale]
-    to = Member(address=person.mail, name=person.name, zone=person.zone, locale=person.locale)
+    to = Reader(address=person.address, name=person.name, zone=person.zone, locale=person.locale)
     note = WRITER.write(a_request(to, link=LINK)).note
     assert note is not None
 
@@ -131,9 +131,7 @@ def test_name_that_turns_the_text_around_it_is_cleaned_and_never_rendered_twice(
         (replace(a_request(), message="nothing"), Unsendable),
     ],
 )
-def test_message_that_cannot_be_written_is_refused_for_itself_alone(
-    request_: ChatRequest, error: type[Unsendable]
-) -> None:
+def test_message_that_cannot_be_written_is_refused_for_itself_alone(request_: Request, error: type[Unsendable]) -> None:
     with pytest.raises(error):
         WRITER.write(request_)
 
@@ -183,7 +181,7 @@ def test_whatever_is_rendered_is_taken_apart_without_an_error(lines: list[str]) 
 
 async def test_row_and_its_recipient_become_a_message() -> None:
     contact = Contact("active", "Ann Learner", "ann@learners.example", "Europe/London", "en-GB")
-    letters = SlackLetters("UTC")
+    letters = Letters(WRITER, "UTC")
     row = an_outreach()
     await letters.prepare([(row, contact, {}), (row, None, {})], NOW)
     letter = letters.letter(row, contact, NOW)

@@ -11,26 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messenger.channel import Letter, short_token
+from messenger.request import Reader, Request
 from messenger.sms_segments import size_of
-from messenger.sms_writer import Holder, TextRequest, TextWriter
+from messenger.sms_writer import TextWriter
 from messenger.templates import load
 from messenger.unsendable import AddressRefused, BadValue, MissingValue, TextTooLong, UnknownTemplate, Unsendable
+from tests.unit.messenger.given_mails import check_golden
 from tests.unit.messenger.given_templates import a_version, exchange
-from tests.unit.messenger.test_mail import check_golden
 
 OUTREACH_ID = UUID("0192f0c1-7a3b-7cde-8f01-23456789abcd")
 NOW = datetime(2014, 1, 17, 9, 0, 3, tzinfo=UTC)
-ANN = Holder(mobile="+44 7400 000001", zone="Europe/London", locale="en-GB")
-JO = Holder(mobile="+4915112345678", zone="Europe/Berlin", locale="de-DE")
-NOBODY = Holder(mobile="+447400000002")
+ANN = Reader(address="+44 7400 000001", zone="Europe/London", locale="en-GB")
+JO = Reader(address="+4915112345678", zone="Europe/Berlin", locale="de-DE")
+NOBODY = Reader(address="+447400000002")
 VALUES = {"training_title": "Fire safety & first aid", "due_at": "2014-01-31T23:59:00Z"}
 LINK = "https://lms.example/courses/7?from=sms"
 SENDER = "+447400999999"
 WRITER = TextWriter(SENDER, "Acme Training")
 
 
-def a_request(to: Holder = ANN, now: datetime = NOW, **values: str) -> TextRequest:
-    return TextRequest(
+def a_request(to: Reader = ANN, now: datetime = NOW, **values: str) -> Request:
+    return Request(
         tenant="acme",
         outreach_id=OUTREACH_ID,
         about="assignment-7",
@@ -48,7 +49,7 @@ def words(letter: Letter) -> str:
 
 
 @pytest.mark.parametrize(("name", "to"), [("en-GB", ANN), ("de-DE", JO), ("nobody", NOBODY)])
-def test_deadline_reminder_reads_as_reviewed_in(name: str, to: Holder) -> None:
+def test_deadline_reminder_reads_as_reviewed_in(name: str, to: Reader) -> None:
     """Each moment of the words: weeks ahead, the last days, and afterwards."""
     said = []
     for days in (0, 13, 14, 20):
@@ -104,8 +105,8 @@ def test_text_with_more_segments_than_allowed_is_not_sent(values: dict[str, str]
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"recipient": Holder(mobile="+442079460000")}, AddressRefused),
-        ({"recipient": Holder(mobile="")}, AddressRefused),
+        ({"recipient": Reader(address="+442079460000")}, AddressRefused),
+        ({"recipient": Reader(address="")}, AddressRefused),
         ({"message": "no-such-message"}, UnknownTemplate),
         ({"values": {"due_at": "2014-01-31T23:59:00Z"}}, MissingValue),
         ({"values": VALUES | {"link": "javascript:alert(1)"}}, BadValue),

@@ -1,12 +1,10 @@
-"""SMTP: the gate between the 354 and the body, and what each answer or silence means for the letter."""
+"""SMTP: what each answer or silence means for the letter, and how connections are used."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -14,7 +12,6 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from messenger.channel import (
     Accepted,
     Answer,
-    Gate,
     InDoubt,
     Letter,
     RefusedForGood,
@@ -23,53 +20,16 @@ from messenger.channel import (
 )
 from messenger.smtp import SmtpChannel
 from messenger.smtp_settings import SmtpSettings
-from tests.unit.messenger.scripted_smtp import Act, ScriptedSmtp, scripted_smtp
-
-RELAY_PEM = Path(__file__).parent / "tls" / "relay.pem"  # a key and certificate for localhost, for tests only
-
-
-def a_letter(recipient: str = "ann@learners.example", content: bytes = b"Subject: x\r\n\r\nhello\r\n") -> Letter:
-    return Letter(uuid4(), "duly@duly.example", recipient, content)
-
-
-def accepted(letter: Letter) -> Accepted:
-    return Accepted(f"<{letter.outreach_id}@duly.example>")
-
-
-def settings_for(smtp: ScriptedSmtp, **changes: object) -> SmtpSettings:
-    settings = SmtpSettings("127.0.0.1", smtp.port, connections=4, timeout_s=5, loopback_only=True)
-    return replace(settings, **changes)  # type: ignore[arg-type]
-
-
-@asynccontextmanager
-async def open_gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
-    yield {letter.outreach_id for letter in letters}
-
-
-@asynccontextmanager
-async def shut_gate(_letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
-    yield set()
-
-
-def recording_gate(events: list[str]) -> Gate:
-    @asynccontextmanager
-    async def gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
-        events.append(f"gate for {len(letters)}")
-        yield {letter.outreach_id for letter in letters}
-        events.append("gate left")
-
-    return gate
-
-
-async def deliver(
-    script: dict[str, Act | list[Act]], gate: Gate = open_gate, **changes: object
-) -> tuple[Answer, ScriptedSmtp]:
-    """Send one letter to a server with this script."""
-    async with scripted_smtp(script) as smtp:
-        channel = SmtpChannel(settings_for(smtp, **changes))
-        answers = await channel.deliver([a_letter()], gate)
-        await channel.close()
-    return answers[0], smtp
+from tests.unit.messenger.gates import open_gate
+from tests.unit.messenger.given_smtp import (
+    IN_DOUBT,
+    NOT_TAKEN,
+    a_letter,
+    accepted,
+    deliver,
+    settings_for,
+)
+from tests.unit.messenger.scripted_smtp import Act, scripted_smtp
 
 
 async def test_letter_comes_back_to_its_return_path_and_keeps_its_message_id() -> None:
@@ -85,53 +45,11 @@ async def test_letter_comes_back_to_its_return_path_and_keeps_its_message_id() -
     assert answers[0] == accepted(letter)
 
 
-NOT_TAKEN: list[tuple[dict[str, Act | list[Act]], Answer]] = [
-    ({"CONNECT": b"554 5.3.2 not you\r\n"}, RefusedForNow("greeting_refused", "554 5.3.2")),
-    ({"CONNECT": b"421 busy\r\n"}, RefusedForNow("greeting_refused", "421")),
-    ({"CONNECT": "cut"}, RefusedForNow("connection_lost")),
-    ({"CONNECT": b"hello, who is this?\r\n"}, RefusedForNow("greeting_refused", "malformed")),
-    ({"EHLO": b"550 go away\r\n"}, RefusedForNow("greeting_refused", "550")),
-    ({"EHLO": "cut"}, RefusedForNow("connection_lost")),
-    ({"MAIL": b"451 4.3.0 later\r\n"}, RefusedForNow("sender_refused", "451 4.3.0")),
-    ({"MAIL": b"421 closing\r\n"}, RefusedForNow("sender_refused", "421")),
-    ({"MAIL": b"550 5.7.1 no\r\n"}, RefusedForGood("sender_refused", "550 5.7.1")),
-    ({"MAIL": "cut"}, RefusedForNow("connection_lost")),
-    ({"MAIL": b"??\r\n"}, RefusedForNow("unexpected_reply", "malformed")),
-    ({"MAIL": b"354 too eager\r\n"}, RefusedForNow("unexpected_reply", "354")),
-    ({"RCPT": b"450 4.2.1 full\r\n"}, RefusedForNow("recipient_refused", "450 4.2.1")),
-    ({"RCPT": b"421 closing\r\n"}, RefusedForNow("recipient_refused", "421")),
-    ({"RCPT": b"550 5.1.1 <ann@learners.example> unknown\r\n"}, RefusedForGood("recipient_refused", "550 5.1.1")),
-    ({"RCPT": "cut"}, RefusedForNow("connection_lost")),
-    ({"DATA": b"451 later\r\n"}, RefusedForNow("data_refused", "451")),
-    ({"DATA": b"421 closing\r\n"}, RefusedForNow("data_refused", "421")),
-    ({"DATA": b"554 no\r\n"}, RefusedForGood("data_refused", "554")),
-    ({"DATA": b"250 what body?\r\n"}, RefusedForNow("unexpected_reply", "250")),
-    ({"DATA": b"354 go on\r\n250 taken before it came\r\n"}, RefusedForNow("unexpected_reply")),
-    ({"DATA": "cut"}, RefusedForNow("connection_lost")),
-    ({"BODY": b"451 4.3.0 later\r\n"}, RefusedForNow("content_refused", "451 4.3.0")),
-    ({"BODY": b"421 4.3.2 closing\r\n"}, RefusedForNow("content_refused", "421 4.3.2")),
-    ({"BODY": b"552 5.3.4 too big\r\n"}, RefusedForGood("content_refused", "552 5.3.4")),
-    ({"BODY": b"550-5.7.1 spam,\r\n550 5.7.1 we think\r\n"}, RefusedForGood("content_refused", "550 5.7.1")),
-]
-
-
 @pytest.mark.parametrize(("script", "answer"), NOT_TAKEN, ids=[str(script) for script, _ in NOT_TAKEN])
 async def test_letter_is_refused_for_certain_when_a_reply_or_a_cut_before_the_body_says_so(
     script: dict[str, Act | list[Act]], answer: Answer
 ) -> None:
     assert answer == (await deliver(dict(script)))[0]
-
-
-IN_DOUBT: list[tuple[dict[str, Act | list[Act]], Answer]] = [
-    ({"BODY": "cut"}, InDoubt("connection_lost")),
-    ({"HALFWAY": "cut"}, InDoubt("connection_lost")),
-    ({"BODY": b"thanks!\r\n"}, InDoubt("unexpected_reply", "malformed")),
-    ({"BODY": b"252 perhaps\r\n"}, InDoubt("unexpected_reply", "252")),
-    ({"BODY": b"354 more\r\n"}, InDoubt("unexpected_reply", "354")),
-    ({"BODY": b"999 what\r\n"}, InDoubt("unexpected_reply", "malformed")),
-    ({"BODY": b"25\r\n"}, InDoubt("unexpected_reply", "malformed")),
-    ({"BODY": b"2" * 40_000 + b"\r\n"}, InDoubt("unexpected_reply", "malformed")),
-]
 
 
 @pytest.mark.parametrize(("script", "answer"), IN_DOUBT, ids=[str(script)[:40] for script, _ in IN_DOUBT])
@@ -202,105 +120,6 @@ async def test_letter_is_accepted_with_its_message_id_as_evidence() -> None:
     ]
 
 
-async def test_gate_stands_between_the_354_and_the_bodies_and_is_left_before_the_answers() -> None:
-    async with scripted_smtp() as smtp:
-        channel = SmtpChannel(settings_for(smtp, connections=2))
-        await channel.deliver([a_letter(), a_letter()], recording_gate(smtp.events))
-        await channel.close()
-    events = [event for event in smtp.events if event not in {"EHLO", "MAIL", "RCPT", "QUIT"}]
-
-    assert events == ["DATA", "DATA", "gate for 2", "gate left", "body", "body"]
-
-
-async def test_letter_is_not_written_when_the_gate_withholds_it() -> None:
-    async with scripted_smtp() as smtp:
-        channel = SmtpChannel(settings_for(smtp))
-        answers = await channel.deliver([a_letter()], shut_gate)
-        await smtp.all_hung_up()
-        await channel.close()
-
-    assert answers == [Withheld("not_allowed")]
-    assert (smtp.bodies, smtp.scraps) == ([], [b""])
-
-
-async def test_only_the_withheld_letter_stays_unwritten_and_later_letters_go_as_ever() -> None:
-    @asynccontextmanager
-    async def gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
-        yield {letter.outreach_id for letter in letters if letter.recipient != "stopped@learners.example"}
-
-    async with scripted_smtp() as smtp:
-        channel = SmtpChannel(settings_for(smtp, connections=2))
-        letters = [a_letter("stopped@learners.example"), a_letter(), a_letter(), a_letter()]
-        answers = await channel.deliver(letters, gate)
-        await channel.close()
-
-    assert answers == [Withheld(), *(accepted(letter) for letter in letters[1:])]
-    assert len(smtp.bodies) == 3
-
-
-async def test_gate_is_void_and_taken_again_when_it_came_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([0.0, 0.3, 1.0, 1.1])
-    monkeypatch.setattr("messenger.smtp.monotonic", lambda: next(times))
-    async with scripted_smtp() as smtp:
-        channel = SmtpChannel(settings_for(smtp))
-        letter = a_letter()
-        answers = await channel.deliver([letter], recording_gate(smtp.events))
-        await channel.close()
-
-    assert answers == [accepted(letter)]
-    assert smtp.events.count("gate for 1") == smtp.events.count("gate left") == 2
-    assert len(smtp.bodies) == 1
-
-
-async def test_letter_is_withheld_when_every_gate_comes_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter(range(100))
-    monkeypatch.setattr("messenger.smtp.monotonic", lambda: next(times))
-    answer, smtp = await deliver({})
-
-    assert answer == Withheld("gate_void")
-    assert smtp.bodies == []
-
-
-async def test_letter_is_withheld_when_the_gate_cannot_be_entered() -> None:
-    @asynccontextmanager
-    async def gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
-        raise ConnectionResetError("the database went away")
-        yield {letter.outreach_id for letter in letters}
-
-    answer, smtp = await deliver({}, gate)
-
-    assert answer == Withheld("gate_failed")
-    assert smtp.bodies == []
-
-
-async def test_answer_is_still_heard_when_the_gate_cannot_be_left() -> None:
-    @asynccontextmanager
-    async def gate(letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
-        yield {letter.outreach_id for letter in letters}
-        raise ConnectionResetError("the database went away")
-
-    answer, smtp = await deliver({}, gate)
-
-    assert isinstance(answer, Accepted)
-    assert len(smtp.bodies) == 1
-
-
-async def test_slow_letter_holds_up_no_other_when_it_reaches_its_354_late() -> None:
-    async with scripted_smtp({"MAIL": [b"250 ok\r\n", "silence"]}) as smtp:
-        channel = SmtpChannel(settings_for(smtp, connections=2, straggler_s=0.02))
-        events: list[str] = []
-        delivery = asyncio.create_task(channel.deliver([a_letter(), a_letter()], recording_gate(events)))
-        await smtp.until_bodies(1)  # while the other is still waiting for an answer to its MAIL
-        waiting = not delivery.done()
-        await smtp.hang_up()
-        answers = await delivery
-        await channel.close()
-
-    assert waiting
-    assert events == ["gate for 1", "gate left"]
-    assert RefusedForNow("connection_lost") in answers
-
-
 async def test_connection_that_is_lent_is_closed_when_it_comes_back_to_a_closed_channel() -> None:
     async with scripted_smtp() as smtp:
         channel = SmtpChannel(settings_for(smtp))
@@ -315,19 +134,6 @@ async def test_connection_that_is_lent_is_closed_when_it_comes_back_to_a_closed_
         await smtp.all_hung_up()
 
     assert answers == [accepted(letter)]
-
-
-async def test_body_never_completes_later_when_it_cannot_be_written_while_the_gate_is_held() -> None:
-    async with scripted_smtp() as smtp:
-        smtp.let_read.clear()
-        channel = SmtpChannel(settings_for(smtp))
-        answers = await channel.deliver([a_letter(content=(b"x" * 900 + b"\r\n") * 30_000)], open_gate)
-        smtp.let_read.set()
-        await smtp.all_hung_up()
-        await channel.close()
-
-    assert answers == [InDoubt("write_too_slow")]
-    assert smtp.bodies == []
 
 
 async def test_connections_are_used_again_for_more_letters_than_connections() -> None:
@@ -415,88 +221,6 @@ async def test_address_that_could_change_the_command_is_refused_for_good(recipie
 
     assert answers == [RefusedForGood("address_invalid")]
     assert "MAIL" not in smtp.events
-
-
-async def test_letter_is_refused_for_now_when_starttls_is_demanded_and_not_offered() -> None:
-    answer, smtp = await deliver({}, tls="starttls", username="duly", password="secret")  # noqa: S106
-
-    assert answer == RefusedForNow("starttls_not_offered")
-    assert smtp.heard == ["EHLO localhost"]
-
-
-STARTTLS_OFFERED = b"250-scripted\r\n250 STARTTLS\r\n"
-
-
-@pytest.mark.parametrize(
-    ("script", "answer"),
-    [
-        ({"STARTTLS": b"454 4.7.0 not now\r\n"}, RefusedForNow("starttls_refused", "454 4.7.0")),
-        ({"STARTTLS": b"502 no\r\n"}, RefusedForNow("starttls_refused", "502")),
-        ({"STARTTLS": "cut"}, RefusedForNow("connection_lost")),
-        ({"HANDSHAKE": b"this is no TLS\r\n"}, RefusedForNow("tls_failed")),
-    ],
-)
-async def test_letter_is_refused_for_now_when_starttls_fails(
-    script: dict[str, Act | list[Act]], answer: Answer
-) -> None:
-    answer_given, smtp = await deliver({"EHLO": STARTTLS_OFFERED} | script, tls="starttls", connect_timeout_s=0.5)
-
-    assert answer == answer_given
-    assert "MAIL" not in smtp.events
-
-
-def relay_tls() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(RELAY_PEM)
-    return context
-
-
-@pytest.mark.parametrize("tls", ["starttls", "tls"])
-async def test_letter_goes_over_tls_when_the_certificate_is_trusted(tls: str) -> None:
-    script: dict[str, Act | list[Act]] = {"EHLO": [STARTTLS_OFFERED]}
-    async with scripted_smtp(script, relay_tls(), tls_at_once=tls == "tls") as smtp:
-        channel = SmtpChannel(settings_for(smtp, host="localhost", tls=tls, ca_file=str(RELAY_PEM)))
-        answers = await channel.deliver([a_letter()], open_gate)
-        await channel.close()
-
-    assert isinstance(answers[0], Accepted)
-    assert len(smtp.bodies) == 1
-
-
-@pytest.mark.parametrize("tls", ["starttls", "tls"])
-async def test_letter_is_refused_for_now_when_the_certificate_is_not_trusted(tls: str) -> None:
-    script: dict[str, Act | list[Act]] = {"EHLO": [STARTTLS_OFFERED]}
-    async with scripted_smtp(script, relay_tls(), tls_at_once=tls == "tls") as smtp:
-        channel = SmtpChannel(settings_for(smtp, host="localhost", tls=tls))
-        answers = await channel.deliver([a_letter()], open_gate)
-        await channel.close()
-
-    assert answers == [RefusedForNow("tls_failed")]
-
-
-AUTH_OFFERED = b"250-scripted\r\n250 AUTH PLAIN\r\n"
-
-
-@pytest.mark.parametrize(
-    ("script", "code"),
-    [
-        ({"EHLO": AUTH_OFFERED, "AUTH": b"535 5.7.8 wrong\r\n"}, "535 5.7.8"),
-        ({"EHLO": AUTH_OFFERED, "AUTH": b"454 4.7.0 later\r\n"}, "454 4.7.0"),
-        ({}, ""),
-    ],
-)
-async def test_letter_is_refused_for_now_when_the_login_fails(script: dict[str, Act | list[Act]], code: str) -> None:
-    answer, _ = await deliver(script, username="duly", password="secret")  # noqa: S106
-
-    assert answer == RefusedForNow("auth_failed", code)
-
-
-async def test_login_comes_before_the_letter_when_it_is_set() -> None:
-    script: dict[str, Act | list[Act]] = {"EHLO": AUTH_OFFERED, "AUTH": b"235 2.7.0 welcome\r\n"}
-    answer, smtp = await deliver(script, username="duly", password="secret")  # noqa: S106
-
-    assert isinstance(answer, Accepted)
-    assert smtp.events[:3] == ["EHLO", "AUTH", "MAIL"]
 
 
 async def test_host_outside_this_machine_is_refused_before_connecting_when_only_loopback_is_allowed() -> None:

@@ -8,8 +8,8 @@ from duly_chassis.doctor import Finding, State, ok
 from messenger import smtp_doctor
 from messenger.settings import Settings
 from messenger.smtp_settings import SmtpSettings
+from tests.unit.messenger.given_smtp import RELAY_PEM, STARTTLS_OFFERED, relay_tls
 from tests.unit.messenger.scripted_smtp import Act, scripted_smtp
-from tests.unit.messenger.test_smtp import RELAY_PEM, STARTTLS_OFFERED, relay_tls
 
 CANARY = "canary-4711"
 SENDER = {"mail_sender": "training@acme.org"}

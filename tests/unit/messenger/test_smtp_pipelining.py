@@ -13,8 +13,9 @@ from aiosmtplib.protocol import SMTPProtocol
 from messenger.channel import Accepted, Answer, InDoubt, Letter, RefusedForGood, RefusedForNow
 from messenger.smtp import SmtpChannel
 from messenger.smtp_replies import Replies
+from tests.unit.messenger.gates import open_gate
+from tests.unit.messenger.given_smtp import IN_DOUBT, NOT_TAKEN, a_letter, accepted, deliver, settings_for
 from tests.unit.messenger.scripted_smtp import PIPELINING, Act, scripted_smtp
-from tests.unit.messenger.test_smtp import IN_DOUBT, NOT_TAKEN, a_letter, accepted, deliver, open_gate, settings_for
 
 OFFERED: dict[str, Act | list[Act]] = {"EHLO": PIPELINING}
 COMMANDS = ["MAIL", "RCPT", "DATA"]

@@ -4,12 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from messenger.mail import MailWriter
 from messenger.templates import load
 from messenger.unsendable import NotWorded
-from tests.unit.messenger.given_templates import a_version, exchange
-from tests.unit.messenger.test_mail import a_request
-from tests.unit.messenger.test_templates import refused
+from tests.unit.messenger.given_mails import a_request, a_writer
+from tests.unit.messenger.given_templates import a_version, exchange, refused
 
 
 def test_words_of_a_text_stand_beside_the_mails_in_every_language() -> None:
@@ -22,7 +20,7 @@ def test_words_of_a_text_stand_beside_the_mails_in_every_language() -> None:
 def test_mail_keeps_its_version_when_the_words_of_a_text_change(tmp_path: Path) -> None:
     exchange(a_version(tmp_path) / "en.yaml", "Reply STOP", "Answer STOP")
 
-    assert MailWriter(load(tmp_path)).write(a_request()).wording == MailWriter().write(a_request()).wording
+    assert a_writer(catalogue=load(tmp_path)).write(a_request()).wording == a_writer().write(a_request()).wording
     assert load(tmp_path).of("acme", "deadline-reminder")[0].on("sms").version.startswith("1.en.")
     assert len({load(tmp_path).of(one, "deadline-reminder")[0].on("sms").version for one in ("acme", "globex")}) == 2
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from aiokafka import AIOKafkaProducer
 
-from duly_chassis import entries, migrate, serving
+from duly_chassis import entries, kafka_topics, migrate, serving
 from duly_chassis.clock import DrivenClock
 from duly_chassis.service import Entry, Service
 from duly_chassis.settings import ServiceSettings
@@ -53,7 +53,7 @@ def run(rehearsal: Rehearsal) -> Summary:
 
 
 async def _play(rehearsal: Rehearsal, stack: Stack, endpoints: Endpoints) -> Summary:
-    await migrate.create_topics(endpoints.kafka_bootstrap, lambda _text: None)
+    await kafka_topics.create(endpoints.kafka_bootstrap, lambda _text: None)
     progress = Progress(endpoints.database_url)
     reached, spent_s = await progress.open(fingerprint(rehearsal.play, rehearsal.way.name))
     try:

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 GATE_HELD_S_MAX = 0.25
@@ -119,6 +119,14 @@ class Gate(Protocol):
         """Return the gate for these letters, not yet entered."""
 
 
+@runtime_checkable
+class Listening(Gate, Protocol):
+    """A gate that is also told each answer as soon as it is there: one may concern letters that have not begun."""
+
+    def heard(self, letter: Letter, answer: Answer, /) -> None:
+        """Take one answer; the channel gives it with the others all the same."""
+
+
 class Channel(Protocol):
     """A way to people. It never tries a letter twice, and it always answers."""
 
@@ -178,6 +186,7 @@ class NotAsked:
     reason: str
     code: str = ""
     after_s: float | None = None  # as of RefusedForNow
+    scope: RetryScope = "recipient"  # account: sending waits, too
 
 
 Found = Accepted | RefusedForGood | NotThere | Unclear | NotAsked

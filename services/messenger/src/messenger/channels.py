@@ -12,24 +12,23 @@ from duly_chassis.clock import SystemClock
 from messenger.channel import Channel, ReadBack
 from messenger.domain import CHANNELS, MAIL, SLACK, SMS, TEAMS
 from messenger.hours import Hours
-from messenger.mailer import Mailer
+from messenger.letters import Letters, ReturningLetters
 from messenger.pacing import Pace
-from messenger.return_path import ReturningMailer, ReturnPath
+from messenger.return_path import ReturnPath
 from messenger.settings import Settings
 from messenger.slack import SlackChannel
-from messenger.slack_letters import SlackLetters
-from messenger.sms_letters import SmsLetters
 from messenger.smtp import SmtpChannel
 from messenger.smtp_settings import parse_smtp_url
 from messenger.teams import TeamsChannel
-from messenger.teams_letters import TeamsLetters
+from messenger.teams_writer import TeamsWriter
 from messenger.twilio_sms import TwilioSms
 from messenger.wording import Words
 from messenger.writer import Writer
 
 ATTEMPTS_MAX = 32
-"""Attempts of one process that may be without an outcome (RELIABILITY 6.2), shared out equally among its loops: each
-keeps its share, so that a slow provider takes nothing from the others."""
+"""Attempts of one process that may be without an outcome and that nobody can ask about (RELIABILITY 6.2): what a crash
+leaves for people. The loops of such channels share them out equally. A channel that can be asked has as many of its
+own, for reading back settles what a crash leaves (decision 0028). A slow provider takes nothing from the others."""
 
 
 SLACK_INTERVAL_S = 1.0
@@ -95,10 +94,10 @@ def mail(given: Given) -> Way:
         connections=given.share,
         loopback_only=settings.loopback_only,
     )
-    writes = words.sender, settings.default_zone, words.writer
+    writes = words.mails, settings.default_zone
     return Way(
         adapter=lambda: SmtpChannel(smtp),
-        writer=Mailer(*writes) if given.path is None else ReturningMailer(given.path, *writes),
+        writer=Letters(*writes) if given.path is None else ReturningLetters(given.path, *writes),
         hours=hours(settings.mail_opens, settings.mail_closes, settings),
         doubt_wait=timedelta(minutes=settings.in_doubt_wait_min),
     )
@@ -113,7 +112,7 @@ def slack(given: Given) -> Way:
     asked = SlackChannel(found)
     return Way(
         adapter=lambda: SlackChannel(found),
-        writer=SlackLetters(settings.default_zone, given.words.chats),
+        writer=Letters(given.words.chats, settings.default_zone),
         hours=hours(settings.slack_opens, settings.slack_closes, settings),
         doubt_wait=asked.bounds.first_check_after,
         readback=asked,
@@ -129,13 +128,14 @@ def sms(given: Given) -> Way:
     if found is None:
         raise ValueError("sms is not set up")
     asked = TwilioSms(found, SystemClock())
+    interval_s = 1 / settings.sms_rate
     return Way(
         adapter=lambda: TwilioSms(found, SystemClock()),
-        writer=SmsLetters(settings.default_zone, given.words.texts),
+        writer=Letters(given.words.texts, settings.default_zone),
         hours=hours(settings.sms_opens, settings.sms_closes, settings),
         doubt_wait=asked.bounds.first_check_after,
         readback=asked,
-        pace=Pace(1 / settings.sms_rate, by_person=False, burst_s=1.0, waits=settings.pacing == "wait"),
+        pace=Pace(interval_s, by_person=False, burst_s=max(0.0, 1 - interval_s), waits=settings.pacing == "wait"),
         close=asked.close,
     )
 
@@ -149,7 +149,7 @@ def teams(given: Given) -> Way:
     interval_s = 60 / settings.teams_per_minute
     return Way(
         adapter=lambda: TeamsChannel(found),
-        writer=TeamsLetters(settings.default_zone, given.words.chats, found.webhooks),
+        writer=Letters(TeamsWriter(given.words.chats, found.webhooks), settings.default_zone),
         hours=hours(settings.teams_opens, settings.teams_closes, settings),
         doubt_wait=timedelta(minutes=settings.in_doubt_wait_min),
         pace=Pace(interval_s, by_person=False, burst_s=TEAMS_BURST * interval_s, waits=settings.pacing == "wait"),
@@ -195,6 +195,7 @@ def unasked(settings: Settings) -> list[str]:
     return sorted(set(CHANNELS) - {line.name for line in set_up(settings) if line.can_be_asked})
 
 
-def share(settings: Settings, lines: Sequence[Line]) -> int:
-    """Return how many attempts one loop may have on their way."""
-    return min(settings.sender_batch_max, ATTEMPTS_MAX // sum(line.loops(settings) for line in lines))
+def share(settings: Settings, lines: Sequence[Line], line: Line) -> int:
+    """Return how many attempts one loop of a line may have on their way, where these lines are set up."""
+    sharing = [line] if line.can_be_asked else [one for one in lines if not one.can_be_asked]
+    return min(settings.sender_batch_max, ATTEMPTS_MAX // sum(one.loops(settings) for one in sharing))

@@ -110,18 +110,24 @@ class Claims(Work):
         return [outreach(row) for row in rows]
 
     async def claim_to_ask(
-        self, channel: str, now: datetime, limit: int, asking: UUID, lease: timedelta
+        self, channel: str, now: datetime, limit: int, asking: UUID, lease: timedelta, *, obeys: bool = True
     ) -> list[Outreach]:
-        """Lease messages in doubt of one channel to whoever asks its provider (machine clock); the state stays."""
+        """Lease messages in doubt of one channel to whoever asks its provider (machine clock); the state stays.
+
+        Who `obeys` does not ask about what the provider wants us to wait with.
+        """
         rows = await self._connection.fetch(
             """
             WITH t AS MATERIALIZED (  -- looked for once, whatever the planner thinks of a join
-                SELECT tenant_id, outreach_id FROM ledger
-                 WHERE state = 'in_doubt' AND channel = $1 AND next_due_at <= $2
-                   AND (lease_until IS NULL OR lease_until < clock_timestamp())
-                 ORDER BY next_due_at
+                SELECT d.tenant_id, d.outreach_id FROM ledger AS d
+                 WHERE d.state = 'in_doubt' AND d.channel = $1 AND d.next_due_at <= $2
+                   AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())
+                   AND NOT ($6 AND EXISTS (SELECT FROM pacing AS p
+                                            WHERE p.tenant_id = d.tenant_id AND p.channel = $1
+                                              AND p.scope IN ('', d.person_id) AND p.blocked_until > $2))
+                 ORDER BY d.next_due_at
                  LIMIT $3
-                   FOR UPDATE SKIP LOCKED)
+                   FOR UPDATE OF d SKIP LOCKED)
             UPDATE ledger AS l
                SET asking = $4, lease_until = clock_timestamp() + $5
               FROM t
@@ -133,6 +139,7 @@ class Claims(Work):
             limit,
             asking,
             lease,
+            obeys,
         )
         return [outreach(row) for row in rows]
 

@@ -4,20 +4,21 @@
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, TypedDict, TypeVar, Unpack
 
 from messenger.counts import Counts
 from messenger.headers import clean, shortened
 from messenger.mail_body import NAME_MARK
 from messenger.mail_words import ANY_HOST, days_ahead, words
 from messenger.renderer import HereRenderer, Renderer
+from messenger.request import Request
 from messenger.sandbox import Rendered
 from messenger.template_files import Wording
-from messenger.templates import Catalogue, Choice
+from messenger.templates import Catalogue, Choice, load
 from messenger.unsendable import Later, Unsendable
 
 NAME_CHARACTERS_MAX = 100
@@ -31,65 +32,39 @@ Key = tuple[str, tuple[str, ...], str | None, str, tuple[int, ...], str]
 Draft = TypeVar("Draft")
 
 
-class Reader(Protocol):
-    """Who reads it; without a zone or a locale that we know it says UTC and speaks the tenant's language."""
+class Shared(TypedDict, total=False):
+    """What all writers of a process have in common."""
 
-    @property
-    def name(self) -> str:
-        """Return the name to greet by, or nothing."""
-
-    @property
-    def zone(self) -> str | None:
-        """Return the IANA zone that moments are said in."""
-
-    @property
-    def locale(self) -> str | None:
-        """Return the locale."""
+    catalogue: Catalogue | None  # the shipped one, where none is given
+    renderer: Renderer | None  # renders here, where none is given
+    counts: Counts | None
+    hosts: Mapping[str, Collection[str]] | None
+    """Where links may lead, by tenant; `*` is everybody else."""
 
 
-class Request(Protocol):
-    """What any message is made of, whatever it goes on."""
+class Drafts(ABC, Generic[Draft]):
+    """What every channel's writer has: its wordings, and the drafts that many messages have in common."""
 
-    @property
-    def tenant(self) -> str:
-        """Return whose message it is."""
+    channel: ClassVar[str]
+    """Whose words it says."""
+    greets: ClassVar[bool] = True
+    """Whether it greets people by their names."""
 
-    @property
-    def message(self) -> str:
-        """Return the name of the template."""
-
-    @property
-    def values(self) -> Mapping[str, str]:
-        """Return what whoever asked for it sent with it."""
-
-    @property
-    def recipient(self) -> Reader:
-        """Return who reads it."""
-
-    @property
-    def now(self) -> datetime:
-        """Return the business clock's moment."""
-
-
-class Drafts(Generic[Draft]):
-    """The drafts of one channel; `made` turns what was rendered into what the channel keeps."""
-
-    def __init__(
-        self,
-        channel: str,
-        made: Callable[[Rendered], Draft],
-        catalogue: Catalogue,
-        renderer: Renderer | None = None,
-        counts: Counts | None = None,
-        hosts: Mapping[str, Collection[str]] | None = None,
-    ) -> None:
-        self._channel = channel
-        self._made = made
-        self._catalogue = catalogue
-        self._renderer = renderer or HereRenderer()
-        self._counts = counts or Counts()
-        self._hosts = hosts or {}
+    def __init__(self, **shared: Unpack[Shared]) -> None:
+        catalogue = shared.get("catalogue")
+        self._catalogue = load() if catalogue is None else catalogue
+        self._renderer = shared.get("renderer") or HereRenderer()
+        self._counts = shared.get("counts") or Counts()
+        self._hosts = shared.get("hosts") or {}
         self._kept: OrderedDict[Key, Draft | Unsendable] = OrderedDict()
+
+    @abstractmethod
+    def made(self, rendered: Rendered) -> Draft:
+        """Turn what was rendered into what this channel keeps of it; raises Unsendable."""
+
+    def wording(self, request: Request) -> Wording:
+        """Choose the wording for a request; raises UnknownTemplate or NotWorded."""
+        return self.choice(request).wording.on(self.channel)
 
     def choice(self, request: Request) -> Choice:
         """Choose the language for a request; raises UnknownTemplate."""
@@ -116,7 +91,7 @@ class Drafts(Generic[Draft]):
             said = self._words(request, wording, key)  # a value that is missing or wrong is known without rendering
             if not isinstance(self._renderer, HereRenderer):
                 raise Later("not_rendered_yet")
-            draft = self._made(self._renderer.now(wording, said))
+            draft = self.made(self._renderer.now(wording, said))
             self._keep(key, draft)
         else:
             self._kept.move_to_end(key)
@@ -129,15 +104,15 @@ class Drafts(Generic[Draft]):
 
     async def _rendered(self, request: Request, wording: Wording, key: Key) -> Draft | Unsendable:
         try:
-            return self._made(await self._renderer.render(wording, self._words(request, wording, key)))
+            return self.made(await self._renderer.render(wording, self._words(request, wording, key)))
         except Unsendable as error:
             return error
 
     def _key(self, request: Request) -> tuple[Wording, Key, str]:
         """Name the draft that a request needs; raises UnknownTemplate, NotWorded, MissingValue or BadValue."""
         to, choice = request.recipient, self.choice(request)
-        wording = choice.wording.on(self._channel)
-        name = shortened(clean(to.name), NAME_CHARACTERS_MAX)
+        wording = choice.wording.on(self.channel)
+        name = shortened(clean(to.name), NAME_CHARACTERS_MAX) if self.greets else ""
         key = (
             f"{request.tenant}{wording.key}",  # the hosts of links are each tenant's own
             tuple(request.values.get(one, "") for one in wording.values),

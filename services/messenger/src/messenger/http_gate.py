@@ -11,6 +11,7 @@ from time import monotonic
 
 from aiohttp import ClientConnectorError, ClientPayloadError, ServerDisconnectedError
 
+from duly_chassis import crash
 from duly_chassis.logs import log
 from messenger.channel import (
     GATE_HELD_S_MAX,
@@ -18,6 +19,7 @@ from messenger.channel import (
     Gate,
     InDoubt,
     Letter,
+    Listening,
     RefusedForGood,
     RefusedForNow,
     Withheld,
@@ -31,6 +33,8 @@ DRAIN_LOOK_S = 0.002
 
 Send = Callable[[Letter], Awaitable[Answer]]
 """What an adapter does for one letter: at most one request that is gated; what it raises becomes an answer here."""
+
+Hears = Callable[[Letter, Answer], None]
 
 SILENCES: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
     (ssl.SSLError, "tls_failed"),
@@ -59,9 +63,10 @@ async def deliver(letters: Sequence[Letter], gate: Gate, send: Send, settings: H
 
 async def _wave(letters: Sequence[Letter], gate: Gate, send: Send, settings: HttpSettings) -> list[Answer]:
     turns = [Turn(letter, settings.answer_timeout_s) for letter in letters]
+    hears = gate.heard if isinstance(gate, Listening) else None
     async with asyncio.TaskGroup() as tasks:
         for turn in turns:
-            turn.task = tasks.create_task(_run(turn, send, settings.prepare_timeout_s))
+            turn.task = tasks.create_task(_run(turn, send, settings.prepare_timeout_s, hears))
         coming = {tasks.create_task(_arrival(turn)): turn for turn in turns}
         while coming:
             ready = await _ready(coming, settings.straggler_s)
@@ -74,12 +79,13 @@ async def _arrival(turn: Turn) -> None:
     await turn.arrived.wait()
 
 
-async def _run(turn: Turn, send: Send, prepare_timeout_s: float) -> None:
+async def _run(turn: Turn, send: Send, prepare_timeout_s: float, hears: Hears | None) -> None:
     """Bring a letter to its answer; whatever is raised on the way is one."""
     TURN.set(turn)  # of this task alone
     try:
         async with asyncio.timeout(prepare_timeout_s) as turn.deadline:
             answer = await send(turn.letter)
+            crash.at("http-answered")
     except Exception as error:  # noqa: BLE001 - whatever a vendor's client raises, a letter needs its answer
         reason = reason_of(error)
         if reason == UNREADABLE:
@@ -90,6 +96,8 @@ async def _run(turn: Turn, send: Send, prepare_timeout_s: float) -> None:
     if turn.answer is None:
         early = not turn.begun and not isinstance(answer, RefusedForNow | RefusedForGood)
         turn.answer = RefusedForNow(UNREADABLE) if early else answer  # answered before it was asked: believed by nobody
+        if hears is not None:
+            hears(turn.letter, turn.answer)
 
 
 def reason_of(error: Exception) -> str:
@@ -110,6 +118,7 @@ async def _ready(coming: dict[asyncio.Task[None], Turn], straggler_s: float) -> 
 
 async def _pass_gate(ready: Sequence[Turn], gate: Gate) -> None:
     """Let those write whom the gate allows; every other gets its answer here."""
+    crash.at("http-standing")
     try:
         reason = await _write_within(ready, gate)
     except Exception as error:  # noqa: BLE001 - whatever breaks a gate, a letter already written needs its answer

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from messenger.channel import Answer, RefusedForNow
+from messenger.channel import Answer, Found, NotAsked, RefusedForNow
 from messenger.domain import Change, Outreach
 
 ACCOUNT = ""
 """The scope of all that a tenant sends over a channel."""
 
 SPREAD_MAX = 10_000
-"""So many waiting messages of one scope get their moments at once."""
+"""So many waiting messages of one scope get their moments at once, beside the sending."""
+
+SPREAD_AT_CLAIM_MAX = 32
+"""So many of one person's get theirs in the claim that met them; more would keep what others are sent waiting."""
 
 Key = tuple[str, str]
 """Tenant and scope: a person, or the account."""
@@ -31,9 +34,9 @@ class Pace:
         """The time between two messages."""
         return timedelta(seconds=self.interval_s)
 
-    def scope(self, change: Change) -> Key:
+    def scope(self, row: Outreach) -> Key:
         """Return what a message shares its pace with."""
-        return change.outreach.tenant_id, change.outreach.person_id if self.by_person else ACCOUNT
+        return row.tenant_id, row.person_id if self.by_person else ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Held:
 
     free_at: datetime | None
     blocked_until: datetime | None
+    begin_after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def allot(changes: Sequence[Change], held: Mapping[Key, Held], pace: Pace, now: 
     free_at: dict[Key, datetime] = {}
     paced: dict[Key, int] = {}
     for change in changes:
-        scope = pace.scope(change)
+        scope = pace.scope(change.outreach)
         if scope not in free_at:
             free_at[scope] = _begins(scope, held, now)
         late = _blocked(scope, held, now) or free_at[scope] > now + timedelta(seconds=pace.burst_s)
@@ -78,11 +82,47 @@ def allot(changes: Sequence[Change], held: Mapping[Key, Held], pace: Pace, now: 
     return Allotted(going, waiting, free_at, paced)
 
 
-def blocked_until(told: Sequence[tuple[Outreach, Answer]], now: datetime) -> dict[Key, datetime]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A scope's next moments, taken by requests that are about to begin: `number` from `start` on."""
+
+    start: datetime
+    number: int
+
+    def begin_after(self, begun_at: datetime, pace: Pace) -> datetime:
+        """Return before which moment the scope's next request may not begin, if these had begun by `begun_at`."""
+        return max(self.start, begun_at) + self.number * pace.interval
+
+
+def take(
+    asking: Sequence[Key], held: Mapping[Key, Held], back: Mapping[Key, int], pace: Pace, now: datetime
+) -> tuple[list[bool], dict[Key, Taken]]:
+    """Say of each request whether it may begin now, and what those that may take of their scopes.
+
+    This is where the pace is kept: at a claim nobody knows when a request will begin. `back` counts the moments of a
+    scope that its requests had taken before, and did not use.
+    """
+    may: list[bool] = []
+    taken: dict[Key, Taken] = {}
+    for scope in asking:
+        known = held.get(scope)
+        if scope not in taken:
+            after = None if known is None else known.begin_after
+            start = now if after is None else max(now, after - back.get(scope, 0) * pace.interval)
+            taken[scope] = Taken(start, 0)
+        one = taken[scope]
+        free = one.start + one.number * pace.interval <= now + timedelta(seconds=pace.burst_s)
+        may.append(free and not _blocked(scope, held, now))
+        if may[-1]:
+            taken[scope] = Taken(one.start, one.number + 1)
+    return may, {scope: one for scope, one in taken.items() if one.number}
+
+
+def blocked_until(told: Sequence[tuple[Outreach, Answer | Found]], now: datetime) -> dict[Key, datetime]:
     """Return for whom a provider wants us to wait, and until when."""
     until: dict[Key, datetime] = {}
     for row, answer in told:
-        if isinstance(answer, RefusedForNow) and answer.after_s:
+        if isinstance(answer, RefusedForNow | NotAsked) and answer.after_s:
             key = row.tenant_id, ACCOUNT if answer.scope == "account" else row.person_id
             until[key] = max(until.get(key, now), now + timedelta(seconds=answer.after_s))
     return until
@@ -99,5 +139,6 @@ def _begins(scope: Key, held: Mapping[Key, Held], now: datetime) -> datetime:
     known = [now]
     for key in {scope, (scope[0], ACCOUNT)}:
         if key in held:
-            known += [at for at in (held[key].free_at, held[key].blocked_until) if at is not None and at > now]
+            moments = held[key].free_at, held[key].begin_after, held[key].blocked_until
+            known += [at for at in moments if at is not None and at > now]
     return max(known)

@@ -4,17 +4,16 @@ Every fault is reported at once, each as `FILE:LINE: what is wrong`. `python -m 
 a file, `--schema` prints the schema that lies beside the shipped one.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from duly_chassis.policy_file import PolicyError, Source, did_you_mean, shown
+from duly_chassis.policy_command import Name, Version, check
+from duly_chassis.policy_file import Source, did_you_mean, shown
 from messenger.domain import BEST_EFFORT, CHANNELS, Leg
 from messenger.plans import ChannelPolicy
 
@@ -77,12 +76,8 @@ class PlanFile(BaseModel):
 
     model_config = STRICT | ConfigDict(title="Channel policy")
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$", description="What the policy is called")]
-    version: Annotated[
-        str,
-        Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", description="A new one for each edit; running messages keep theirs"),
-        BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
-    ]
+    name: Name
+    version: Annotated[Version, Field(description="A new one for each edit; running messages keep theirs")]
     default: Annotated[Steps, Field(description="The way of every message that is not named below")]
     messages: Annotated[
         Mapping[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")], Steps],
@@ -111,11 +106,7 @@ class PlanFile(BaseModel):
 
 def load(path: Path) -> ChannelPolicy:
     """Read a policy file; raise PolicyError with every fault if it has any."""
-    source = Source.read(path)
-    try:
-        return PlanFile.model_validate(source.values).policy()
-    except ValidationError as error:
-        raise PolicyError(source.lines(list(source.faults(error, PlanFile.model_fields, said)))) from None
+    return Source.read(path).checked(PlanFile, said).policy()
 
 
 SAID = {
@@ -142,24 +133,5 @@ def said(fault: ErrorDetails) -> str:
     return template.format(key=key, value=shown(fault["input"]), message=fault["msg"], expected=expected)
 
 
-def main() -> int:
-    """Check a policy file, or print the schema."""
-    parser = argparse.ArgumentParser(prog="python -m messenger.plan_file", description="Check a channel policy.")
-    wanted = parser.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--check", type=Path, metavar="FILE", help="check a policy file")
-    wanted.add_argument("--schema", action="store_true", help="print the JSON Schema")
-    arguments = parser.parse_args()
-    if arguments.schema:
-        sys.stdout.write(PlanFile.schema_text())
-        return 0
-    try:
-        policy = load(arguments.check)
-    except PolicyError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{arguments.check}: version {policy.version} is in order\n")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(check("messenger.plan_file", "Check a channel policy.", load, PlanFile.schema_text))

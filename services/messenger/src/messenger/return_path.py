@@ -9,15 +9,9 @@ import hmac
 import re
 from base64 import b32decode, b32encode
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 from uuid import UUID
-
-from messenger.channel import Letter
-from messenger.domain import Contact, Outreach
-from messenger.mailer import Mailer
 
 PREFIX = "bounce+"
 PURPOSE = b"duly return path 1\0"  # a key that signs something else, too, must not sign this by accident
@@ -76,20 +70,6 @@ class ReturnPath:
         """Find the first return address of ours in a text, such as the headers of a stored mail."""
         tickets = (self.read(address) for address in self._anywhere.findall(text.lower()))
         return next((ticket for ticket in tickets if ticket is not None), None)
-
-
-class ReturningMailer(Mailer):
-    """A mailer whose letters come back, if they come back, to an address of their own."""
-
-    def __init__(self, path: ReturnPath, *of_any_mailer: Any) -> None:
-        super().__init__(*of_any_mailer)
-        self._path = path
-
-    def letter(self, outreach: Outreach, contact: Contact, now: datetime) -> Letter:
-        """Write the letter of the attempt that comes next; raises Unsendable."""
-        letter = super().letter(outreach, contact, now)
-        address = self._path.address(outreach.tenant_id, outreach.outreach_id, outreach.attempt + 1)
-        return replace(letter, return_path=address)
 
 
 def tenant_hash(tenant_id: str) -> bytes:

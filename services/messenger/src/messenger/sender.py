@@ -22,17 +22,17 @@ from messenger.block_list import BlockList
 from messenger.braking import Brake
 from messenger.channel import Answer, Channel, Letter, Withheld
 from messenger.claims import Claimed
+from messenger.delivering import delivered
 from messenger.domain import MAIL, Change, Contact, Outreach
 from messenger.hours import Hours
 from messenger.paced import Paced
-from messenger.pacing import Pace, blocked_until
+from messenger.pacer import Pacer
+from messenger.pacing import Pace
 from messenger.unsendable import Unsendable
 from messenger.writer import Writer, unsendable
 
-BEAT_EVERY_S = 15
 WITHHELD_PAUSE_S = 0.025
 WITHHELD_PAUSE_S_MAX = 5.0
-PACED_WAKE_S_MIN, PACED_WAKE_S_MAX = 0.02, 30.0
 LOG = log("sender")
 
 
@@ -70,6 +70,7 @@ class Sender:
         self.token = uuid4()
         self._withheld_times = 0
         self._brakes: list[Brake] = []
+        self._pacer = Pacer(context, name, rules.pace)
 
     async def step(self) -> bool:
         """Send one batch of what is due; True when there may be more."""
@@ -85,35 +86,21 @@ class Sender:
         if posting:
             crash.at("send-claimed")
             began_s = time.monotonic()
-            answers = await self._delivered([one.letter for one in posting])
+            gate = self._pacer.begin(self._gate, [one.change.outreach for one in posting])
+            answers = await delivered(self._channel, [one.letter for one in posting], gate, self._context.beat)
             lasted_s = time.monotonic() - began_s
+            await self._pacer.finished()
             self._context.metrics.send_seconds.labels("messenger", self._name).observe(lasted_s)
             await self._settle(posting, answers, lasted_s)
             await self._give_way(answers)
         more = number == self._rules.batch_max
-        if self._rules.pace is not None and not more:
-            await self._wake_for_next(now)
+        if not more:
+            await self._pacer.wake_for_next(now)
         return more
 
-    async def _wake_for_next(self, now: datetime) -> None:
-        """Have this loop look again when the next message is due: a pace is finer than the loop's own interval."""
-        async with self._context.database.transaction() as connection:
-            due_at = await Paced(connection).next_due(self._name, now)
-        if due_at is not None:
-            wait_s = (due_at - self._context.clock.now()).total_seconds()
-            if wait_s <= PACED_WAKE_S_MAX:
-                asyncio.get_running_loop().call_later(max(wait_s, PACED_WAKE_S_MIN), self._context.wake.set)
-
-    async def _delivered(self, letters: Sequence[Letter]) -> list[Answer]:
-        """Deliver, showing life while the relay takes its time: its own deadlines end it."""
-        delivery = asyncio.create_task(self._channel.deliver(letters, self._gate))
-        try:
-            while not delivery.done():
-                await asyncio.wait([delivery], timeout=BEAT_EVERY_S)
-                self._context.beat()
-        finally:
-            delivery.cancel()
-        return await delivery
+    async def spread(self) -> bool:
+        """Give messages that wait for their pace their moments, beside the sending."""
+        return await self._pacer.spread()
 
     async def _give_way(self, answers: Sequence[Answer]) -> None:
         """Pause, longer each time, while the gate lets nothing pass: whoever holds the rows needs the time more."""
@@ -127,14 +114,14 @@ class Sender:
         async with self._context.database.transaction() as connection:
             tx = Paced(connection)
             brakes = self._brakes = await holding.standing(tx, self._name, now)
-            due = await tx.claim(self._name, now, self._rules.batch_max)
+            due = await self._pacer.claim(tx, now, self._rules.batch_max)
             if not due:
                 return 0, []
             claimed = await holding.passing(tx, self._name, due, brakes, now) if brakes else due
             blocked = await blocking.asked(connection, self._rules.listed, self._name, claimed)
             decided = [blocking.instead(self._decided(*one, now), blocked, now) for one in claimed]
             others = [change for change in decided if change.state != "posting"]
-            going = await self._going([change for change in decided if change.state == "posting"], tx, now)
+            going = await self._pacer.going([change for change in decided if change.state == "posting"], tx, now)
             posting = await self._written(claimed, going, others, now)
             over = await holding.over_rate(tx, [one.change.outreach for one in posting], self._rules.limits, now)
             posting = [one for one in posting if one.change.outreach.key not in over]
@@ -145,8 +132,9 @@ class Sender:
             if others:
                 outcomes.emit(await tx.change(others, now), now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
+            crash.at("claim-before-commit")
         if others:  # what is only on its way now is nobody else's work
-            self._context.committed()
+            self._tell(others)
         self._count(others)
         return len(due), posting
 
@@ -156,15 +144,6 @@ class Sender:
             return choosing.consider(row, contact, stops, self._rules.hours, now)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this row's
             return self._mistaken(row, error, now)
-
-    async def _going(self, changes: list[Change], tx: Paced, now: datetime) -> list[Change]:
-        """Return those that may go at the provider's pace; the others have their moments already."""
-        pace = self._rules.pace
-        if pace is None or not changes:
-            return changes
-        found = await tx.allotted(self._name, changes, pace, now)
-        self._context.metrics.paced.labels("messenger", self._name).inc(sum(found.paced.values()))
-        return found.going
 
     async def _written(
         self, claimed: Sequence[Claimed], going: Sequence[Change], others: list[Change], now: datetime
@@ -191,11 +170,11 @@ class Sender:
     @asynccontextmanager
     async def _gate(self, letters: Sequence[Letter]) -> AsyncIterator[Collection[UUID]]:
         """Hold everything that could forbid these letters while their bodies are written; give those allowed."""
-        async with self._context.database.transaction() as connection:
+        async with self._pacer.turn(letters) as may_begin, self._context.database.transaction() as connection:
             rows = await gate.locked(connection, self.token, [letter.outreach_id for letter in letters])
             now = self._context.clock.now()
             shut = await blocking.shut(connection, self._rules.listed, self._name, rows, letters)
-            passed = [row for row, contact, stops in rows if self._allowed(row, contact, stops, now)]
+            passed = [one[0] for one in rows if self._allowed(*one, now) and may_begin(one[0])]
             allowed = Counter(row.outreach_id for row in passed if (row.tenant_id, row.outreach_id) not in shut)
             # Two tenants may have given the same id to different messages: then both must be allowed, or none is.
             wanted = Counter(letter.outreach_id for letter in letters)
@@ -214,7 +193,7 @@ class Sender:
             for one, answer in zip(posted, answers, strict=True)
         ]
         told = [(one.change.outreach, answer) for one, answer in zip(posted, answers, strict=True)]
-        blocked = {} if rules.pace is None else blocked_until(told, now)
+        blocked = self._pacer.unkept(told, now)
         stopped = blocking.refused(rules.listed, [(one.change.outreach, one.letter) for one in posted], answers, now)
 
         async def write() -> None:
@@ -237,12 +216,21 @@ class Sender:
             for before, change, answer in zip(posted, changes, answers, strict=True)
             if not isinstance(answer, Withheld)  # nothing was sent, and its number is given to the next attempt
         )
-        self._context.committed()
+        self._tell(effective)
         self._count(effective)
 
     def _failed(self, error: BaseException, attempt: int) -> None:
         self._context.beat()  # these answers are all we know: nobody may take the waiting for death
         LOG.warning("settle_waits", error=label(error), attempt=attempt)
+
+    def _tell(self, changes: Sequence[Change]) -> None:
+        """Wake who has work now: mostly the relay alone, for each loop that looks in vain costs a transaction."""
+        now = self._context.clock.now()  # a driven clock may have passed what was in the future when it was written
+        due = any(change.next_due_at is not None and change.next_due_at <= now for change in changes)
+        if due or self._brakes:
+            self._context.committed()
+        else:
+            self._context.told()
 
     def _count(self, changes: Sequence[Change]) -> None:
         for change in changes:

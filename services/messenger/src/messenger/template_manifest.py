@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from babel import Locale, UnknownLocaleError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from duly_chassis.policy_file import PolicyError, Source, did_you_mean, shown
+from duly_chassis.policy_file import Source, did_you_mean, shown
 
 VALUES_MAX = 50
 LANGUAGES_MAX = 60
@@ -105,10 +105,7 @@ class Manifest(BaseModel):
 
 def read(source: Source) -> Manifest:
     """Make the manifest of a file's values; raises PolicyError with every fault and its line."""
-    try:
-        return Manifest.model_validate(source.values)
-    except ValidationError as error:
-        raise PolicyError(source.lines(list(source.faults(error, Manifest.model_fields, said)))) from None
+    return source.checked(Manifest, said)
 
 
 SAID = {

@@ -85,9 +85,9 @@ def unread(error: Exception, heard: Heard) -> Found:
     if not isinstance(error, TwilioException) or heard.status == HTTPStatus.OK:
         return Unclear("list_malformed")
     if heard.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return NotAsked("rate_limited", shown, heard.after_s)
+        return NotAsked("rate_limited", shown, heard.after_s, "account")
     if heard.status == HTTPStatus.UNAUTHORIZED:
-        return NotAsked("auth_failed", shown, heard.after_s)
+        return NotAsked("auth_failed", shown, heard.after_s, "account")
     return NotAsked("provider_error", shown) if heard.status in SERVER_ERRORS else Unclear("list_refused", shown)
 
 

@@ -9,7 +9,9 @@ from duly_chassis.database import Connection
 from duly_chassis.service import Answer, Context, Loop, Step, Troubled
 from messenger import preview
 from messenger.counts import Counts
+from messenger.drafts import Shared
 from messenger.mail import MailWriter
+from messenger.preview_layouts import Writers
 from messenger.renderer import ChildRenderer
 from messenger.settings import Settings
 from messenger.slack_writer import SlackWriter
@@ -24,17 +26,17 @@ class Words:
     """What messenger says and how; raises TemplateRefused where a template is broken, so that the start fails."""
 
     def __init__(self, settings: Settings) -> None:
-        self.sender = parse_mailbox(settings.mail_sender)
         self._zone = settings.default_zone
         self._counts = Counts()
         self._renderer = ChildRenderer(self._counts)
         catalogue = load(settings.templates_dir, settings.default_locale, settings.tenant_locales)
         self.close = self._renderer.close
-        shared = catalogue, self._renderer, self._counts, settings.link_hosts
-        self.writer = MailWriter(*shared)
-        self.chats = SlackWriter(*shared)
+        shared = Shared(catalogue=catalogue, renderer=self._renderer, counts=self._counts, hosts=settings.link_hosts)
+        sender = parse_mailbox(settings.mail_sender)
+        self.mails = MailWriter(sender, **shared)
+        self.chats = SlackWriter(**shared)
         self.texts = TextWriter(
-            settings.text_sender, settings.sms_brand or self.sender.name, settings.sms_segments_max, *shared
+            settings.text_sender, settings.sms_brand or sender.name, settings.sms_segments_max, **shared
         )
 
     @property
@@ -46,7 +48,7 @@ class Words:
         """Return the answer that says what a person would be sent now."""
 
         async def answer(connection: Connection, query: Mapping[str, str]) -> Any:
-            writers = preview.Writers(self.writer, self.chats, self.texts, self.sender, self._zone)
+            writers = Writers(self.mails, self.chats, self.texts, self._zone)
             return await preview.of_person(connection, query, writers, clock.now())
 
         return answer

@@ -1,6 +1,7 @@
 """What the sending loop needs of whoever writes for a channel: a row and its recipient in, a letter out.
 
-For mail it is mailer.py. A writer is pure but for `prepare`: the same row gives the same letter, at every attempt.
+It is letters.py, over a pen of each channel. It is pure but for `prepare`: the same row gives the same letter, at
+every attempt.
 """
 
 from collections.abc import Sequence

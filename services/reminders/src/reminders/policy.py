@@ -4,17 +4,16 @@ Every fault is reported at once, each as `FILE:LINE: what is wrong`. `python -m 
 a file, `--schema` prints the schema that lies beside the shipped one.
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from duly_chassis.policy_file import PolicyError, Source, did_you_mean, shown
+from duly_chassis.policy_command import Name, Version, check
+from duly_chassis.policy_file import Source, did_you_mean, shown
 from reminders.schedule import Policy
 
 OFFSETS_MAX = 20
@@ -48,12 +47,8 @@ class PolicyFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, title="Reminder policy")
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$", description="What the policy is called")]
-    version: Annotated[
-        str,
-        Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", description="A new one for each edit; running cases keep theirs"),
-        BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
-    ]
+    name: Name
+    version: Annotated[Version, Field(description="A new one for each edit; running cases keep theirs")]
     offsets_days: Annotated[
         tuple[Annotated[int, Field(ge=1, le=365)], ...],
         Field(description="Days before the deadline, each told once", json_schema_extra=DIFFERENT),
@@ -88,11 +83,7 @@ class PolicyFile(BaseModel):
 
 def load(path: Path) -> Policy:
     """Read a policy file; raise PolicyError with every fault if it has any."""
-    source = Source.read(path)
-    try:
-        return PolicyFile.model_validate(source.values).policy()
-    except ValidationError as error:
-        raise PolicyError(source.lines(list(source.faults(error, PolicyFile.model_fields, said)))) from None
+    return Source.read(path).checked(PolicyFile, said).policy()
 
 
 SAID = {
@@ -118,24 +109,5 @@ def said(fault: ErrorDetails) -> str:
     return template.format(key=key, value=shown(fault["input"]), message=fault["msg"])
 
 
-def main() -> int:
-    """Check a policy file, or print the schema."""
-    parser = argparse.ArgumentParser(prog="python -m reminders.policy", description="Check a reminder policy.")
-    wanted = parser.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--check", type=Path, metavar="FILE", help="check a policy file")
-    wanted.add_argument("--schema", action="store_true", help="print the JSON Schema")
-    arguments = parser.parse_args()
-    if arguments.schema:
-        sys.stdout.write(PolicyFile.schema_text())
-        return 0
-    try:
-        policy = load(arguments.check)
-    except PolicyError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{arguments.check}: version {policy.version} is in order\n")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(check("reminders.policy", "Check a reminder policy.", load, PolicyFile.schema_text))

@@ -8,12 +8,13 @@ import pytest
 
 from messenger.channel import Letter
 from messenger.domain import TEAM, Contact, address
+from messenger.letters import Letters
 from messenger.slack_writer import SlackWriter
 from messenger.teams import payload
-from messenger.teams_letters import TeamsLetters
+from messenger.teams_writer import TeamsWriter
 from messenger.unsendable import NotSetUp
 from messenger.writer import unsendable
-from tests.unit.messenger.test_mail import NOW, PEOPLE, VALUES, check_golden
+from tests.unit.messenger.given_mails import NOW, PEOPLE, VALUES, check_golden
 from tests.unit.messenger.test_renderer import an_outreach
 
 LINK = "https://lms.example/courses/7?from=chat&x=1"
@@ -21,7 +22,7 @@ ANN = Contact("active", "Ann Learner", None, "Europe/London", "en-GB")
 
 
 async def written(contact: Contact = ANN, **values: str) -> Letter:
-    letters = TeamsLetters("UTC", SlackWriter(), {"acme"})
+    letters = Letters(TeamsWriter(SlackWriter(), {"acme"}), "UTC")
     row = an_outreach(values=VALUES | values, about="assignment-7", channel="teams")
     await letters.prepare([(row, contact, {}), (row, None, {})], NOW)
     return letters.letter(row, contact, NOW)
@@ -42,7 +43,7 @@ def card(letter: Letter) -> dict[str, Any]:
 @pytest.mark.parametrize("locale", PEOPLE)
 async def test_deadline_reminder_in_teams_looks_as_reviewed_in(locale: str) -> None:
     person = PEOPLE[locale]
-    letter = await written(Contact("active", person.name, person.mail, person.zone, person.locale), link=LINK)
+    letter = await written(Contact("active", person.name, person.address, person.zone, person.locale), link=LINK)
 
     check_golden(
         f"deadline-reminder.{locale}.teams.json", json.dumps(card(letter), ensure_ascii=False, indent=2) + "\n"
@@ -81,7 +82,7 @@ async def test_card_needs_no_address_of_the_persons() -> None:
 
 
 async def test_message_of_a_tenant_without_a_webhook_is_due_on_another_channel_and_no_address_is_blamed() -> None:
-    letters = TeamsLetters("UTC", SlackWriter(), {"acme"})
+    letters = Letters(TeamsWriter(SlackWriter(), {"acme"}), "UTC")
     until = datetime(2014, 2, 1, tzinfo=UTC)
     row = an_outreach(tenant_id="globex", channel="teams", useful_until=until)
     await letters.prepare([(row, ANN, {})], NOW)
