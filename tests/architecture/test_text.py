@@ -26,7 +26,6 @@ PROMISE = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Er
 
 PRINTS_IN = {
     "duly_cli.replaying": "the bar's console writes progress to stderr",
-    "duly_local.twilio_fake": "a program of its own: tells where it listens",
     "duly_local.fetch": "a program of its own: tells where the jars are",
 }
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from duly_local.lies import Lie, Lies
 from duly_local.lying import Deed as Asked
 from duly_local.lying import Liar, Reply
-from duly_local.ports import HOST
+from duly_local.standing_in import listening
 from messenger.channel import Letter, Note
 from messenger.chat_layout import Part
 from messenger.teams import TeamsChannel, TeamsSettings
@@ -121,15 +121,11 @@ async def workflow(lies: Lies | None = None) -> AsyncIterator[tuple[Workflow, st
     flow = Workflow(Liar(lies or Lies()))
     app = web.Application()
     app.add_routes([web.post(FLOW, flow.answer)])
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, HOST, 0).start()
-        at = f"http://{HOST}:{runner.addresses[0][1]}"
-        yield flow, f"{at}{FLOW}?sp=%2Ftriggers%2Fmanual%2Frun&sig={SIGNATURE}"
-    finally:
-        await flow.liar.close()
-        await runner.cleanup()
+    async with listening(app) as at:
+        try:
+            yield flow, f"{at}{FLOW}?sp=%2Ftriggers%2Fmanual%2Frun&sig={SIGNATURE}"
+        finally:
+            await flow.liar.close()
 
 
 @asynccontextmanager

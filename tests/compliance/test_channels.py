@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -150,21 +149,18 @@ class Listener:
 
 
 @adapters_able(Deed.WAIT_1_S)
-async def test_wish_to_wait_is_told_while_others_of_its_wave_are_unanswered(
-    name: str, deed: Deed, tmp_path: Path
-) -> None:
+async def test_wish_to_wait_is_told_while_others_of_its_wave_are_unanswered(bench: Bench, deed: Deed) -> None:
     """I10: it may concern letters that have not begun."""
-    async with ADAPTERS[name].open(tmp_path) as bench:
-        bench.tell(deed, Deed.ACCEPT_IN_SILENCE)
-        gate = Listener()
-        delivery = asyncio.create_task(bench.channel.deliver([bench.letter(), bench.letter()], gate))
-        await until(lambda: bool(gate.answers) or delivery.done())
-        first, over = gate.answers[:], delivery.done()
-        answers = await delivery
+    bench.tell(deed, Deed.ACCEPT_IN_SILENCE)
+    gate = Listener()
+    delivery = asyncio.create_task(bench.channel.deliver([bench.letter(), bench.letter()], gate))
+    await until(lambda: bool(gate.answers) or delivery.done())
+    first, over = gate.answers[:], delivery.done()
+    answers = await delivery
 
-        assert not over
-        assert [type(answer) for answer in first] == [RefusedForNow]
-        assert sorted(map(repr, gate.answers)) == sorted(map(repr, answers))
+    assert not over
+    assert [type(answer) for answer in first] == [RefusedForNow]
+    assert sorted(map(repr, gate.answers)) == sorted(map(repr, answers))
 
 
 @adapters_able(Deed.REFUSE_FOR_GOOD)

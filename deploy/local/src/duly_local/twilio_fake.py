@@ -7,7 +7,6 @@ stands in for Twilio in demo, replay and tests. Asked under a path prefix or by 
 import argparse
 import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,9 +14,9 @@ from pathlib import Path
 from aiohttp import web
 
 from duly_local.accept_log import AcceptLog
-from duly_local.lies import Lies, shares
-from duly_local.ports import HOST
+from duly_local.lies import Lies
 from duly_local.skew import dated
+from duly_local.standing_in import command, ending, listening, tell, told_lies
 from duly_local.twilio_callbacks import Callbacks, session
 from duly_local.twilio_methods import TwilioFake
 from duly_local.twilio_texts import Texts
@@ -45,44 +44,33 @@ async def serving(
         app = web.Application(middlewares=[fake.guard], client_max_size=FORM_BYTES_MAX)
         app.add_routes(fake.routes())
         app.on_response_prepare.append(dated(lambda: fake.account.ahead_s))
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await runner.setup()
         try:
-            await web.TCPSite(runner, HOST, port).start()
-            yield fake, f"http://{HOST}:{runner.addresses[0][1]}"
+            async with listening(app, port) as url:
+                try:
+                    yield fake, url
+                finally:
+                    await fake.close()
         finally:
-            await fake.close()
-            await runner.cleanup()
             await texts.log.close()
 
 
 async def serve(given: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT."""
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    ended = ending()
     lies = Lies(seed=given.seed, slow_s=given.slow_s, late_s=given.late_s, lag_s=given.lag_s, blind=given.blind)
-    read_lies = Lies(seed=given.seed + 1, slow_s=given.slow_s)
-    lies.change({"shares": shares(given.lies)})
-    read_lies.change({"shares": shares(given.read_lies)})
+    lies, read_lies = told_lies(given, lies, Lies(seed=given.seed + 1, slow_s=given.slow_s))
     account = {"account": given.account, "token": os.environ.get(TOKEN_VARIABLE, TOKEN)}
     async with serving(given.dir, given.port, lies=lies, read_lies=read_lies, **account) as (_, url):
-        print(url, flush=True)  # noqa: T201 - who started it learns that it is ready, and where
+        tell(url)
         await ended.wait()
 
 
 def main() -> None:
     """Read the command line and serve."""
-    parser = argparse.ArgumentParser(prog="python -m duly_local.twilio_fake", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="the HTTP port; 0 takes a free one and says it")
-    parser.add_argument("--dir", type=Path, required=True, help=f"where {ACCEPTED} is kept")
+    parser = command("twilio_fake", __doc__, ACCEPTED, "texts")
     parser.add_argument("--account", default=ACCOUNT, help=f"the account's SID; its token is in {TOKEN_VARIABLE}")
-    parser.add_argument("--seed", type=int, default=0, help="what lies are drawn from")
-    parser.add_argument("--lies", default="", help="shares of texts, as 429=0.05,cut-after=0.03, or all=0.2")
-    parser.add_argument("--read-lies", default="", help="the same for lists")
     parser.add_argument("--slow-s", type=float, default=30.0, help="how long a slow answer takes")
     parser.add_argument("--late-s", type=float, default=5.0, help="how long after its request a late text is accepted")
-    parser.add_argument("--lag-s", type=float, default=0.0, help="how much later a text can be read back")
     parser.add_argument("--blind", type=float, default=0.0, help="the share of lists that show nothing of the last 5 s")
     asyncio.run(serve(parser.parse_args()))
 
