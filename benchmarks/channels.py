@@ -43,10 +43,12 @@ def settings(place: Place, channel: str, port: int) -> dict[str, Any]:
     return {**place.settings(), **nowhere, **own[channel], **hours}
 
 
-def in_flight(given: dict[str, Any]) -> int:
-    """Count the messages that messenger has on their way at once as shipped."""
+def in_flight(given: dict[str, Any], channel: str) -> int:
+    """Count the messages of this channel that messenger has on their way at once as shipped."""
     made = Settings(**given)
-    return channels.share(made, channels.set_up(made))
+    lines = channels.set_up(made)
+    [line] = [one for one in lines if one.name == channel]
+    return channels.share(made, lines, line) * line.loops(made)
 
 
 def _measure(place: Place, channel: str, size: Size, say: Callable[[str], None]) -> list[Figure]:
@@ -77,7 +79,7 @@ def _round(place: Place, name: str, channel: str, port: int, messages: int) -> l
     given = settings(place, channel, port)
     arguments: dict[str, object] = {"channel": channel, "messages": messages, "warmup": WARMUP}
     arguments["times"] = len(TIMES[channel])
-    arguments |= {"settings": given} if name == "duly" else {"port": port, "in_flight": in_flight(given)}
+    arguments |= {"settings": given} if name == "duly" else {"port": port, "in_flight": in_flight(given, channel)}
     with Arm(f"benchmarks.http_{name}", arguments, place.log(f"{channel}-{name}")) as arm:
         arm.hear()
         arm.go()

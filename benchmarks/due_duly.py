@@ -44,7 +44,9 @@ async def main(arguments: dict[str, Any]) -> None:
     service = Service(
         name="bench", work=Store, listens=(), timers=(when,), emits=(), migrations="benchmarks.migrations"
     )
-    context = Context(database, clock, Metrics("bench"), Wake(), lambda: None, service.source, lambda: None)
+    context = Context(
+        database, clock, Metrics("bench"), Wake(), lambda: None, lambda: None, service.source, lambda: None
+    )
     once = due.step(service, when, context, batch_max=ROWS + 1)
 
     async def claims(number: int) -> None:

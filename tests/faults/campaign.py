@@ -26,8 +26,8 @@ from tests.faults.vendors.judge import judge
 from tests.oracle.folder import SIZES, generate
 from tests.oracle.oulad import truth
 
-VENDOR_SHARES = vendors.Shares(limit=5, error=6, cut=6, asking=5)
-"""In percent; error and cut half before and half after the provider accepted."""
+VENDOR_SHARES = vendors.Shares(limit=5, error=6, cut=6, asking=5, late=3)
+"""In percent; error and cut half before and half after the provider accepted; late is a cut, and accepted after it."""
 
 
 def run(campaign: Campaign, say: Callable[[str], object] = sys.stderr.write) -> tuple[str, list[Violation]]:

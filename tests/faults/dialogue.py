@@ -21,6 +21,10 @@ HANDSHAKE_S = 10.0
 GARBAGE = b"this is no TLS\r\n"
 DRIP_S = 0.08
 """Between two bytes of a slow 250: a few seconds in all, well within a client's patience."""
+SLOW_S = 33.0
+"""Until a 250 that comes later than any client waits; Duly waits for 30 s."""
+DEEDS = {Where.DRIP: "dripped", Where.SLOW: "answered late", Where.BOUNCED: "taken, to come back"}
+TAKEN = frozenset({Where.ACCEPTED, Where.DRIP, Where.SLOW, Where.BOUNCED})
 TOKEN = re.compile(rb"\b(?:CNRY|TRNG)[0-9A-Za-z]+")
 """What a campaign plants in names and titles, to see whose data a mail carries."""
 KEPT_HEADERS = ("to", "date", "message-id", "duly-outreach-id", "duly-about", "duly-step")
@@ -233,7 +237,7 @@ class Dialogue(asyncio.Protocol):
         if self._headers is None:  # no blank line: headers only, or nothing at all
             self._meet(mail)
         fault = self._fault
-        if fault is not None and fault.where not in {Where.ACCEPTED, Where.DRIP}:
+        if fault is not None and fault.where not in TAKEN:
             self._lie(fault)
             self._forget()
             return
@@ -263,10 +267,14 @@ class Dialogue(asyncio.Protocol):
         self._forget()
         if fault is not None and fault.where is Where.ACCEPTED:
             self._transport.abort()
-            return
-        if fault is not None:
+        elif fault is not None and fault.where is Where.DRIP:
             self._drip(b"250 2.0.0 accepted\r\n")
-            return
+        elif fault is not None and fault.where is Where.SLOW:
+            asyncio.get_running_loop().call_later(SLOW_S, self._thanked)
+        else:
+            self._thanked()
+
+    def _thanked(self) -> None:
         self._reply("250 2.0.0 accepted")
         self._paused = self._transport.is_closing()
         self._read_on()
@@ -322,8 +330,8 @@ class Dialogue(asyncio.Protocol):
 def _deed(fault: Fault) -> str:
     if fault.where in TLS_FAILURES:
         return NO_TLS
-    if fault.where is Where.DRIP:
-        return "dripped"
+    if fault.where in DEEDS:
+        return DEEDS[fault.where]
     return "cut" if fault.code is None else "refused"
 
 

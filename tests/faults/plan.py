@@ -35,6 +35,8 @@ class Where(StrEnum):
     FINAL_DOT = "final_dot"
     ACCEPTED = "accepted"
     DRIP = "drip"
+    SLOW = "slow"
+    BOUNCED = "bounced"
 
 
 TLS_FAILURES = (Where.STARTTLS, Where.HANDSHAKE, Where.STRANGER, Where.ELSEWHERE)

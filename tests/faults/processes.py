@@ -29,10 +29,11 @@ def duly_beside_python() -> str:
 
 def replay_command(duly: Sequence[str], folder: Path, port: int, state: Path, channel: str = "mail") -> list[str]:
     """Write the command line of a replay that can be continued."""
+    late = ("--late", str(vendors.LATE_S))
     to = {
         "mail": ("--smtp", f"smtp://127.0.0.1:{port}"),
-        "slack": ("--channel", "slack", "--slack", f"http://127.0.0.1:{port}"),
-        "sms": ("--channel", "sms", "--twilio", f"http://127.0.0.1:{port}"),
+        "slack": ("--channel", "slack", "--slack", f"http://127.0.0.1:{port}", *late),
+        "sms": ("--channel", "sms", "--twilio", f"http://127.0.0.1:{port}", *late),
     }
     return [*duly, "replay", "oulad", str(folder), *to[channel], "--state", str(state), "--json"]
 
@@ -72,6 +73,7 @@ def vendor_server(channel: str, log: Path, seed: int, shares: vendors.Shares) ->
     command = [sys.executable, "-m", "tests.faults.vendors", vendor, "--log", str(log), "--seed", str(seed)]
     command += ["--limit-percent", str(shares.limit), "--error-percent", str(shares.error)]
     command += ["--cut-percent", str(shares.cut), "--asking-percent", str(shares.asking)]
+    command += ["--late-percent", str(shares.late)]
     with _serving(command) as port:
         yield port
 

@@ -164,7 +164,9 @@ def test_plan_uses_every_lie_and_draws_the_same_from_the_same_seed() -> None:
 
     assert first == drawn(1)
     assert first != drawn(2)
-    assert set(Where) - {Where.MAIL, Where.DRIP, *TLS_FAILURES} == {where for _, where, _ in first}
+    assert set(Where) - {Where.MAIL, Where.DRIP, Where.SLOW, Where.BOUNCED, *TLS_FAILURES} == {
+        where for _, where, _ in first
+    }
     assert {421, 451, None} == {code for _, _, code in first}
 
 

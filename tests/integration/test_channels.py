@@ -18,6 +18,7 @@ from duly_contracts.outreach import OutreachRequestedV2
 from duly_contracts.people import PersonalData
 from duly_local.stack import Endpoints
 from messenger import answers, asking, channels, orders
+from messenger.asking import Asker, Asking
 from messenger.channel import (
     Accepted,
     InDoubt,
@@ -300,6 +301,47 @@ async def test_provider_is_not_asked_before_the_declared_bounds_are_over(channel
     channelled.clock.move_to(MOMENT + 15 * A_MINUTE - timedelta(seconds=1))
     await asker(channelled.context(), provider, "slack").step()
     assert provider.asked == []
+
+
+async def test_provider_is_believed_at_its_second_word_where_the_clock_is_driven(channelled: Bench) -> None:
+    """RELIABILITY 6.7: its clock is the wall's, and it may still take what a jump of ours has left long behind."""
+    await ask(channelled)
+    await doubt(channelled)
+    provider = Provider(NotThere())
+    loop = Asker(channelled.context(), Asking("slack", provider, post.ALWAYS, believed_after_s=1.0))
+    await loop.step()
+    await loop.step()
+
+    assert await channelled.column(STATE) == ["slack in_doubt not_there_yet"]
+    assert len(provider.asked) == 1
+    provider.answer = Accepted("D1/17.0")
+
+    async def asked_again() -> bool:
+        await loop.step()
+        return len(provider.asked) > 1
+
+    await until(asked_again)
+    assert await channelled.column(STATE) == ["slack sent read_back"]
+    told = "SELECT recorded_at FROM ledger_history WHERE state = ANY($1) ORDER BY id"
+    *_, early_at, sent_at = await channelled.column(told, ["in_doubt", "sent"])
+    assert sent_at - early_at >= timedelta(seconds=1)
+
+
+async def test_message_goes_again_when_its_provider_has_said_twice_that_it_is_not_there(channelled: Bench) -> None:
+    """RELIABILITY 6.7: and from then on a new attempt has its own two words."""
+    await ask(channelled)
+    await doubt(channelled)
+    loop = Asker(channelled.context(), Asking("slack", Provider(NotThere()), post.ALWAYS, believed_after_s=0.05))
+
+    async def believed() -> bool:
+        await loop.step()
+        return await channelled.column(STATE) == ["slack due not_accepted"]
+
+    await until(believed)
+    assert await channelled.column("SELECT reason FROM ledger_history WHERE state = 'in_doubt' ORDER BY id") == [
+        "timeout",
+        "not_there_yet",
+    ]
 
 
 FOUND = {

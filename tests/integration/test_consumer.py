@@ -16,7 +16,7 @@ from duly_cli import up
 from duly_local.places import ADDRESSES
 from tests.support import http, kafka
 from tests.support.hosted import GROUP, Outside, hosted
-from tests.support.records import Tape, assigned
+from tests.support.records import Tape, assigned, withdrawn
 from tests.support.toy import ENTRY, ToySettings
 from tests.support.waiting import until
 
@@ -63,6 +63,22 @@ async def test_death_between_commit_and_acknowledgement_doubles_nothing(
         await kafka.publish(bootstrap, tape.record(assigned("later"), "later"))
         assert await outside.until_happened(4) == ["a0", "a1", "a2", "later"]
         await until(lambda: moved(bootstrap, before))
+
+
+async def test_batch_that_nobody_wants_wakes_no_loop(toy_settings: ToySettings, outside: Outside) -> None:
+    """A service that reads back what it has told itself is not kept busy by it; the offsets move on all the same."""
+    bootstrap, tape, woken = toy_settings.kafka_bootstrap, Tape(), []
+    async with hosted(toy_settings) as running:
+        running.host._consumer.committed.append(lambda: woken.append(1))
+        before = await kafka.committed(bootstrap, GROUP)
+        await kafka.publish(bootstrap, tape.record(withdrawn("a0"), "unwanted"))
+        await until(lambda: moved(bootstrap, before))  # acknowledged, so whatever is woken was woken before
+        assert woken == []
+        await kafka.publish(bootstrap, tape.record(assigned("a1"), "wanted"))
+        assert await outside.until_happened(1) == ["a1"]
+        await until(lambda: woken)
+
+    assert woken == [1]
 
 
 async def moved(bootstrap: str, before: object) -> bool:

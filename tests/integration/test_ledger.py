@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,9 +16,10 @@ from duly_chassis.database import Connection
 from duly_chassis.web import Refusal
 from messenger import answers, orders
 from messenger.app import sending
-from messenger.channel import Accepted, InDoubt, RefusedForGood, RefusedForNow
+from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow, Withheld
 from messenger.hours import Hours
 from messenger.leases import Leases
+from messenger.ledger import Ledger
 from messenger.store import Store
 from messenger.wording import Words
 from tests.support import post
@@ -50,6 +52,45 @@ STOPS = {
     "departed": (departed, "suppressed person_departed"),
     "withdrawn": (lambda: taken_back(OUTREACH), "suppressed taken_back"),
 }
+
+
+@pytest.mark.parametrize(
+    ("answer", "woken"),
+    [(Accepted("relay-1"), ["told"]), (InDoubt("timeout"), ["told"]), (Withheld(), ["committed"])],
+    ids=["accepted", "in doubt", "due again at once"],
+)
+async def test_settled_wave_wakes_the_relay_alone_unless_something_is_due(
+    messengers: Bench, answer: Answer, woken: list[str]
+) -> None:
+    """Each loop that looks in vain costs a transaction, and after each wave they all did."""
+    seen: list[str] = []
+    context = replace(
+        messengers.context(), committed=lambda: seen.append("committed"), told=lambda: seen.append("told")
+    )
+    await ask(messengers, Tape())
+    await sender(context, Post(answer)).step()
+
+    assert seen == woken
+
+
+async def test_answer_written_while_the_clock_passes_its_moment_wakes_every_loop(
+    messengers: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RELIABILITY 7.9: a driven clock may jump over the wait of a doubt before that doubt is committed."""
+    seen: list[str] = []
+    context = replace(messengers.context(), committed=lambda: seen.append("committed"))
+    real = Ledger.change
+
+    async def change(self: Ledger, *arguments: Any) -> Any:
+        done = await real(self, *arguments)
+        messengers.clock.move_to(DUE)
+        return done
+
+    monkeypatch.setattr("messenger.ledger.Ledger.change", change)
+    await ask(messengers, Tape())
+    await sender(context, Post(InDoubt("timeout"))).step()
+
+    assert seen == ["committed"]
 
 
 @pytest.mark.parametrize(("stop", "end"), STOPS.values(), ids=STOPS)

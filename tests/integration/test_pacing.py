@@ -84,6 +84,21 @@ async def test_person_with_10000_waiting_messages_delays_nobody_else(messengers:
     assert last == [MOMENT + timedelta(microseconds=1) + 9_999 * A_SECOND]
 
 
+async def test_person_whose_messages_are_still_to_be_spread_gets_one_a_second_meanwhile(messengers: Bench) -> None:
+    """Who spreads waits until everybody else has been sent theirs; the pace does not."""
+    await fill(messengers, "p1", 200)
+    box = Post()
+    loop = noting(messengers.context(), box, "slack", ONE_A_SECOND_EACH)
+    sent = []
+    for second in range(4):
+        messengers.clock.move_to(MOMENT + second * A_SECOND)
+        while await loop.step():
+            pass
+        sent.append(len(box.letters))
+
+    assert sent == [1, 2, 3, 4]
+
+
 async def test_after_an_outage_nothing_leaves_in_a_burst(messengers: Bench) -> None:
     """RELIABILITY 7.11: moments that were missed are not made up for at once."""
     await fill(messengers, "p1", 10)

@@ -23,28 +23,31 @@ from messenger.sender import Sender
 from messenger.slack import SlackChannel
 from messenger.slack_client import SlackSettings
 from messenger.slack_writer import SlackWriter
-from tests.support.bench import bench
+from tests.support.bench import Bench, bench
 from tests.support.post import ALWAYS, rules
 from tests.support.records import MOMENT, Tape, person, requested
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.connected
 
 MESSAGES = 24
 ROUNDS_MAX = 120
-ROUND = timedelta(minutes=5)
-WITHOUT = {Lie.TOO_MANY_DAY, Lie.SLOW, Lie.LATE}
-"""A day of the business clock; seconds of ours; and a lateness of ours that a driven clock does not wait for."""
+ROUND = timedelta(minutes=16)
+WITHOUT = {Lie.TOO_MANY_DAY, Lie.SLOW}
+"""A day of the business clock; and seconds of ours."""
+LATE_S, BELIEVED_AFTER_S = 0.9, 1.2
 OPEN = "SELECT count(*) FROM ledger WHERE state NOT IN ('sent', 'parked')"
+TO_ASK = "SELECT count(*) FROM ledger WHERE state = 'in_doubt' AND next_due_at <= $1"
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_each_message_is_accepted_exactly_once_and_none_is_parked_whatever_slack_does(
     seed: int, database_url: str, endpoints: Endpoints, tmp_path: Path
 ) -> None:
-    """I1, I2: all of it can be read back."""
+    """I1, I2: all of it can be read back, and on a driven clock what Slack takes late is waited for."""
     policy = tmp_path / "channels.yaml"
     policy.write_text("name: channels\nversion: 1\ndefault: [slack]\n", encoding="utf-8")
-    lies = Lies(seed=seed, shares={lie: 0.5 / len(Lie) for lie in Lie if lie not in WITHOUT})
+    lies = Lies(seed=seed, shares={lie: 0.5 / len(Lie) for lie in Lie if lie not in WITHOUT}, late_s=LATE_S)
     reads = Lies(seed=seed, shares={Lie.TOO_MANY: 0.05, Lie.ERROR_BEFORE: 0.05, Lie.CUT_BEFORE: 0.05})
     async with serving(Workspace(tmp_path), lies=lies, read_lies=reads) as (fake, url):
         settings = messenger.settings.Settings(
@@ -66,10 +69,11 @@ async def test_each_message_is_accepted_exactly_once_and_none_is_parked_whatever
                 await house.apply(tape.record(requested(UUID(int=number), f"a{number}"), f"r{number}"))
             context = house.context()
             sender = Sender(context, channel, Letters(SlackWriter(), "UTC"), rules(), "slack")
-            asker = Asker(context, Asking("slack", channel, ALWAYS))
+            asker = Asker(context, Asking("slack", channel, ALWAYS, believed_after_s=BELIEVED_AFTER_S))
             for _ in range(ROUNDS_MAX):
                 await sender.step()
                 await asker.step()
+                await settled(house, asker)
                 house.clock.move_to(house.clock.now() + ROUND)
                 if await house.column(OPEN) == [0]:
                     break
@@ -82,3 +86,14 @@ async def test_each_message_is_accepted_exactly_once_and_none_is_parked_whatever
     assert sum(states.values()) == states["sent accepted"] + states["sent read_back"] == MESSAGES
     assert states["sent read_back"] > 0
     assert len(fake.liar.lies.told) > 3
+    assert fake.liar.lies.told[Lie.LATE] > 0
+
+
+async def settled(house: Bench, asker: Asker) -> None:
+    """Ask until no doubt is due at this moment any more, as a rehearsal waits before it moves its clock."""
+
+    async def none_due() -> bool:
+        await asker.step()
+        return await house.column(TO_ASK, house.clock.now()) == [0]
+
+    await until(none_due, within_s=10)

@@ -41,6 +41,7 @@ def test_demo_prints_one_line_of_json_and_does_nothing_twice_on_the_same_state(p
     assert {"completed", "withdrawn", "person_departed", "person_on_leave"} < set(first["decisions"])
     assert first["decisions"]["moment_reached"] == len(sent)
     assert first["parked"] == []
+    assert first["would_have_held"] == []
     counts = ("assignments", "sent", "reminders", "decisions", "suppressed", "parked")
     assert [again[name] for name in counts] == [first[name] for name in counts]
     assert told(state / "mails") == sent

@@ -54,6 +54,7 @@ class Bench:
             self.metrics,
             Wake(),
             lambda: None,
+            lambda: None,
             self.service.source,
             lambda: None,
             self.traces,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from duly_chassis import brakes, web
+from duly_chassis import brakes, crash, web
 from duly_chassis.clock import Clock
 from duly_chassis.database import Database
 from duly_chassis.letter_routes import BY_CHARACTERS_MAX, REASON_CHARACTERS_MAX, words
@@ -47,6 +47,8 @@ class BrakeRoutes:
         said = {"by": words(order, "by", BY_CHARACTERS_MAX), "reason": words(order, "reason", REASON_CHARACTERS_MAX)}
         async with self._database.transaction() as connection:
             answer = await own.hold({**order, **said}, self._clock.now(), self._service.work(connection))
+            crash.at("hold-before-commit")
+        crash.at("hold-after-commit")
         LOG.warning("brake_held", service=self._service.name)
         self._committed()
         return answer
@@ -60,6 +62,8 @@ class BrakeRoutes:
             released = await brakes.release(connection, name, by, reason) or await self._own(
                 connection, name, by, reason
             )
+            crash.at("release-before-commit")
+        crash.at("release-after-commit")
         if not released:
             raise web.Refusal(HTTPStatus.NOT_FOUND, "not_held")
         LOG.warning("brake_released", service=self._service.name)

@@ -31,7 +31,7 @@ from duly_chassis.recent import Recent, poison_in
 from duly_chassis.service import Service
 from duly_chassis.settings import ServiceSettings
 from duly_chassis.starts import STARTS_ALONE_MAX, Starts, begin_alone, survived
-from duly_contracts.decode import Decoder
+from duly_contracts.decode import Decoder, Skip
 
 BRAKE_POLL_S = 1.0
 LANE_RECORDS_MIN = 200  # below this, more commits cost more than lanes side by side win
@@ -71,7 +71,7 @@ class Consumer:
         self.held: str | None = None
         """The brake that holds this consumer, if one does."""
         self.committed: list[Any] = []
-        """Called after each batch; the host puts the wakes of relay and due loops here."""
+        """Called after each batch that held more than skipped records: the wakes of relay and due loops."""
 
     def subscribe(self, broker: KafkaBroker) -> Any:
         """Declare the subscription; every choice that safety hangs on is written here."""
@@ -107,11 +107,11 @@ class Consumer:
         raw = message.raw_message
         records: Sequence[Raw] = raw if isinstance(raw, tuple) else (raw,)
         try:
-            await self._worked(records)
+            useful = await self._worked(records)
         except Stopping:
             return
         self._starts.passed(records)
-        for wake in self.committed:
+        for wake in self.committed if useful else ():
             wake()
         crash.at("ack-before")
         try:
@@ -121,8 +121,11 @@ class Consumer:
             LOG.warning("ack_lost", service=self._service.name, error=label(error))
         crash.at("ack-after")
 
-    async def _worked(self, records: Sequence[Raw]) -> None:
-        """Apply records, suspects before the others, a few or one at a time; raises Stopping."""
+    async def _worked(self, records: Sequence[Raw]) -> bool:
+        """Apply records, suspects before the others, a few or one at a time; False: nobody here wants any.
+
+        Raises Stopping.
+        """
         await self._pass_held()
         self._go_on()  # a stop releases no brake: nothing is written
         if self._reached.jumps(records, self._compacted):
@@ -146,6 +149,7 @@ class Consumer:
             await self._same_log()
             self._go_on()  # nothing may be acknowledged that was only taken for a redelivery
             await self._apply([*reads, *others], doubted=True)  # what really came again is dropped again
+        return any(not isinstance(read.outcome, Skip) for read in (*reads, *others))
 
     def _go_on(self) -> None:
         if self.stopping:

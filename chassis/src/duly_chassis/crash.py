@@ -50,6 +50,23 @@ POINTS = frozenset(
         "replay-after-commit",
         "bounce-before-commit",
         "bounce-after-commit",
+        "claim-before-commit",
+        "http-standing",
+        "http-permitted",
+        "http-written",
+        "http-answered",
+        "ask-claimed",
+        "ask-answered",
+        "ask-after-commit",
+        "move-decided",
+        "block-kept",
+        "hold-before-commit",
+        "hold-after-commit",
+        "release-before-commit",
+        "release-after-commit",
+        "held-let-go",
+        "callback-before-commit",
+        "callback-after-commit",
     }
 )
 """Every point there is; each stands at exactly one place of the code."""

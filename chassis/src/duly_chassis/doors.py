@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from duly_chassis import outbox, retry, web
+from duly_chassis import crash, outbox, retry, web
 from duly_chassis.clock import Clock
 from duly_chassis.database import Database
 from duly_chassis.faults import Fault, fault, label
@@ -134,6 +134,8 @@ class Doors:
             tx = self._service.work(connection)
             reply = await hook.act(order, self._clock.now(), tx)
             await outbox.put(connection, self._service.source, tx.outgoing)
+            crash.at("callback-before-commit")
+        crash.at("callback-after-commit")
         self._traces.record(tx.spans)
         self._committed()
         return reply

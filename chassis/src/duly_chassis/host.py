@@ -67,6 +67,7 @@ class Host:
         )
         self._relay = Relay(settings, self.database, self.metrics)
         self._wakes: list[Wake] = []
+        self._by_facts: list[Wake] = []
         self._started = False
         self.public_address = ""
         """Where hooks are served, while they are."""
@@ -82,7 +83,7 @@ class Host:
         self._subscriber: Any = self._consumer.subscribe(broker) if service.topics else None
         self._purge = purge.step(service, settings, self.database)
         self._loops = self._supervised()
-        self._consumer.committed = [self.woken]
+        self._consumer.committed = [self.applied]
         clock.on_move(self.woken)
         progress = Progress(self._subscriber) if self._subscriber else Reachable(broker)
         self.health = Health(
@@ -114,12 +115,20 @@ class Host:
         for wake in self._wakes:
             wake.set()
 
+    def applied(self) -> None:
+        """Have the loops look for which facts may have made work; each idle look is a transaction, so no others."""
+        for wake in self._by_facts:
+            wake.set()
+
     def _supervised(self) -> list[Supervised]:
         """Name the loops in the order in which they are stopped."""
         service, settings = self.service, self.settings
         timers = [
             Loop(
-                when.name, partial(due.step, service, when, batch_max=settings.due_batch_max), settings.tick_interval_s
+                when.name,
+                partial(due.step, service, when, batch_max=settings.due_batch_max),
+                settings.tick_interval_s,
+                by_time=when.by_time,
             )
             for when in service.timers
         ]
@@ -134,12 +143,15 @@ class Host:
         wake, pulse = Wake(), Pulse()
         if loop.woken:
             self._wakes.append(wake)
+        if loop.woken and not loop.by_time:
+            self._by_facts.append(wake)
         context = Context(
             self.database,
             self.clock,
             self.metrics,
             wake,
             self.woken,
+            self._relay.nudge,
             self.service.source,
             pulse.beat,
             self.traces,

@@ -86,6 +86,10 @@ class Relay:
             await self._database.workers.release(connection)
         return connection if locked else None
 
+    def nudge(self) -> None:
+        """Have it look now: events were committed."""
+        self._wake.set()
+
     def _nudged(self, *_notification: object) -> None:
         self._wake.set()
 

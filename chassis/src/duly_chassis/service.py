@@ -44,6 +44,8 @@ class When:
     name: str
     claim: Callable[[Any, datetime, int], Awaitable[Sequence[Any]]]
     act: Callable[[Sequence[Any], datetime, Any], Awaitable[None]]
+    by_time: bool = False
+    """Only time makes its rows due, never a fact: consumed batches do not wake it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ class Context:
     wake: Wake
     """Set when this service's rows may have become due."""
     committed: Callable[[], None]
-    """To be called after a commit that wrote events or due rows."""
+    """To be called after a commit that made rows due: every loop looks."""
+    told: Callable[[], None]
+    """To be called after a commit that wrote events and made nothing due: the relay alone has work then."""
     source: str
     """The `ce_source` of this service's events."""
     beat: Callable[[], None]
@@ -88,6 +92,8 @@ class Loop:
     """Gives back what the loop holds, after its last round."""
     woken: bool = True
     """Whether commits and clock jumps wake it; a loop on the machine clock alone is not."""
+    by_time: bool = False
+    """As a `When` has it."""
 
 
 @dataclass(frozen=True, slots=True)

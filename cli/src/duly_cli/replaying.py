@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,7 @@ from duly_cli.rehearsal import oulad
 from duly_cli.rehearsal.play import Play
 from duly_cli.rehearsal.sample import sample
 from duly_cli.rehearsal.summary import Summary
-from duly_cli.rehearsal.ways import By, Way
+from duly_cli.rehearsal.ways import LATE_S, LATE_S_MAX, By, Way
 from duly_cli.states import default_state
 from duly_cli.troubles import Usage, told_plainly
 from duly_local.stack import Stack
@@ -41,6 +42,15 @@ Slack = Annotated[
 ]
 Twilio = Annotated[
     str | None, typer.Option("--twilio", help="With --channel sms: its API on this machine (http://127.0.0.1:PORT).")
+]
+Late = Annotated[
+    float,
+    typer.Option(
+        "--late",
+        min=0,
+        max=LATE_S_MAX,
+        help="So many seconds of this machine after its answer was lost, Slack or Twilio may still take a message.",
+    ),
 ]
 State = Annotated[
     Path | None,
@@ -67,13 +77,14 @@ def replay_oulad(
     smtp: Smtp = None,
     slack: Slack = None,
     twilio: Twilio = None,
+    late: Late = LATE_S,
     state: State = None,
     until: Until = None,
     as_json: AsJson = False,
 ) -> None:
     """Send the reminders that these learners would have got, each at its moment of the driven clock."""
     with told_plainly():
-        way = _way(channel, smtp, slack, twilio)
+        way = replace(_way(channel, smtp, slack, twilio), late_s=late)
 
         async def ended(summary: Summary, _stack: Stack) -> None:
             _print(summary, as_json, kept=state is not None)

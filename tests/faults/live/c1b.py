@@ -1,23 +1,27 @@
 """C1b: each process dies at a named point of its work (DULY_CRASH_AT), twice at each, and comes back.
 
-Three services go through their deaths side by side, each from one life straight into the next, which is armed with
+The replicas go through their deaths side by side, each from one life straight into the next, which is armed with
 the next point: what a death left behind is always picked up by a life that is going to die itself. The last life of
-each is armed with nothing.
+each is armed with nothing. Messenger dies over mail, chats and texts (c1b_http.py); it is
+the only one, for of two that die all the time each waits for the other to come back to their group.
 """
 
 import asyncio
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count, product
 
 import asyncpg
 
-from tests.faults.live import c1b_deeds
+from tests.faults.live import bouncing
+from tests.faults.live.c1b_brakes import Brakes
+from tests.faults.live.c1b_deeds import CRASH_AT, LEASE_S, Deeds
+from tests.faults.live.c1b_http import Talking
 from tests.faults.live.c10 import Race
-from tests.faults.live.place import free_ports
 from tests.faults.live.points import PLANS, Plan, chain
 from tests.faults.live.replica import Replica
 from tests.faults.live.rig import Rig
@@ -27,7 +31,7 @@ from tests.faults.rules import Violation
 
 DEED = "kill at a point"
 DEATHS = sum(len(plan.numbers) for plan in PLANS)
-SERVICES = {"reminders": 1, "messenger": 1, "roster": 1}
+SERVICES = {"reminders": 1, "messenger": 1, "roster": 1, "intake": 1}
 LIES = Shares(cut_before=2, cut_after=2)
 """Cut answers leave mails in doubt, which is what is parked."""
 REACHED_WITHIN_S = 180.0
@@ -40,12 +44,10 @@ LETTERS = "bcdfghjklm"
 
 
 def settings() -> Mapping[str, str]:
-    """Return what this campaign sets besides: a door for bounces, and leases that lapse soon."""
+    """Return what this campaign sets besides: a domain for bounces, and leases that lapse soon."""
     return {
-        "DULY_MESSENGER_BOUNCE_DOMAIN": c1b_deeds.BOUNCE_DOMAIN,
-        "DULY_MESSENGER_BOUNCE_KEYS": "for-this-campaign-alone-and-no-other",
-        c1b_deeds.BOUNCE_PORT: str(next(free_ports(1))),
-        "DULY_MESSENGER_LEASE_S": str(c1b_deeds.LEASE_S),
+        **bouncing.settings(),
+        "DULY_MESSENGER_LEASE_S": str(LEASE_S),
     }
 
 
@@ -53,53 +55,56 @@ def settings() -> Mapping[str, str]:
 class Left:
     """How many chains still go on."""
 
-    number: int = len(SERVICES) + 1
-    deeds: list[c1b_deeds.Deeds] = field(default_factory=list)
+    number: int = sum(SERVICES.values()) + 1
+    deeds: list[Deeds] = field(default_factory=list)
 
 
 async def strike(rig: Rig) -> None:
     """Let every process die at each of its points, while the story is told for as long as that takes."""
-    left = Left()
-    more = asyncio.gather(_more_story(rig, left), _asking(rig, left))
-    try:
-        await asyncio.gather(*(_chain(rig, service, left) for service in SERVICES), _migrations(rig, left))
-    finally:
-        left.number = 0
-    await more
-    await rig.all_ready()
-    for deeds in left.deeds:
-        rig.broken += await deeds.judged()
+    left, talking = Left(), Talking(rig)
+    with ExitStack() as stack:
+        talking.start(stack)
+        more = asyncio.gather(_more_story(rig, left), _asking(rig, left), talking.go_on())
+        try:
+            await asyncio.gather(*(_chain(rig, one, left, talking) for one in rig.replicas), _migrations(rig, left))
+        finally:
+            left.number, talking.going = 0, False
+        await more
+        await rig.all_ready()
+        for deeds in left.deeds:
+            rig.broken += await deeds.judged()
+        rig.broken += await talking.judged()
 
 
-async def _chain(rig: Rig, service: str, left: Left) -> None:
-    """Go through one service's deaths; end with a life that is not armed."""
-    (replica,) = rig.of(service)
-    deeds = c1b_deeds.Deeds(rig, replica)
+async def _chain(rig: Rig, replica: Replica, left: Left, talking: Talking) -> None:
+    """Go through one replica's deaths; end with a life that is not armed."""
+    deeds = Deeds(rig, replica, Brakes(rig, replica, talking.holds) if replica.service == "messenger" else None)
     left.deeds.append(deeds)
     await deeds.prepare()
-    for plan, number in chain(service):
+    for plan, number in chain(replica.service):
         rig.ready.discard(replica.name)
         await replica.end()  # the first life is not armed yet; every other one is dead already
-        replica.settings[c1b_deeds.CRASH_AT] = f"{plan.point}:{number}"
+        replica.settings[CRASH_AT] = f"{plan.point}:{number}"
         deeds.begin(number)
         replica.start()
         began = time.monotonic()
         reached = await _died(replica, deeds, plan)
         rig.ready.discard(replica.name)
-        rig.say(f"{service}: {plan.point}:{number} after {time.monotonic() - began:.1f} s\n")
+        rig.say(f"{replica.name}: {plan.point}:{number} after {time.monotonic() - began:.1f} s\n")
         if not reached:
             rig.broken.append(Violation("not reached", f"{plan.point}:{number}, exit code {replica.code}"))
             continue
         rig.note(DEED, replica.name, point=plan.point, number=number)
         await deeds.died(plan)
+    talking.moving = talking.moving and replica.service != "messenger"
     await replica.end()
-    await deeds.close()
-    del replica.settings[c1b_deeds.CRASH_AT]
+    del replica.settings[CRASH_AT]
     replica.start()
+    await deeds.close()
     left.number -= 1
 
 
-async def _died(replica: Replica, deeds: c1b_deeds.Deeds, plan: Plan) -> bool:
+async def _died(replica: Replica, deeds: Deeds, plan: Plan) -> bool:
     """Lead a life to its point until it has died by SIGKILL, which nobody else sends; tell whether it did."""
     deadline = time.monotonic() + REACHED_WITHIN_S
     while replica.alive and time.monotonic() < deadline:
@@ -116,7 +121,7 @@ async def _migrations(rig: Rig, left: Left) -> None:
         await connection.execute(f"CREATE DATABASE {name}")
         await connection.close()
         url = rig.database_url.rpartition("/")[0] + f"/{name}"
-        killed = await asyncio.to_thread(rig.migrated, url, {c1b_deeds.CRASH_AT: f"{plan.point}:{number}"})
+        killed = await asyncio.to_thread(rig.migrated, url, {CRASH_AT: f"{plan.point}:{number}"})
         if killed.returncode != -signal.SIGKILL:
             rig.broken.append(Violation("not reached", f"{plan.point}:{number}, exit code {killed.returncode}"))
         rig.note(DEED, "migrate-1", point=plan.point, number=number)

@@ -6,22 +6,21 @@ have been done exactly once.
 
 import asyncio
 import json
-import smtplib
 import time
 from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
-from tests.faults.live.place import HOST, free_ports
+from tests.faults.live.bouncing import BOUNCE_PORT, bounce
+from tests.faults.live.c1b_brakes import Brakes
+from tests.faults.live.place import free_ports
 from tests.faults.live.points import Plan
 from tests.faults.live.replica import Replica, Unanswered
 from tests.faults.live.rig import Rig
 from tests.faults.logs import read
 from tests.faults.rules import Violation
 
-BOUNCE_DOMAIN = "bounces.staff.example"
-BOUNCE_PORT = "DULY_MESSENGER_BOUNCE_PORT"
 CRASH_AT = "DULY_CRASH_AT"
 FILES, HELD = "filed", "held"
 """Two tenants whose people come in files; the files of the second are held for a person."""
@@ -33,34 +32,13 @@ LEASE_S = 3
 BEREAVED_AGAIN_S = 2.0 * LEASE_S
 """The other messenger stays dead for so long at least: what it left has lapsed by then."""
 NOT_HELD = "404"
-DELAYED = """\
-From: <>
-To: {to}
-Subject: Delayed {number}
-MIME-Version: 1.0
-Content-Type: multipart/report; report-type=delivery-status; boundary="b"
-
---b
-Content-Type: text/plain
-
-Not delivered yet ({number}).
---b
-Content-Type: message/delivery-status
-
-Reporting-MTA: dns; relay.example
-
-Final-Recipient: rfc822; somebody@staff.example
-Action: delayed
-Status: 4.4.1
-
---b--
-"""
 
 
 class Deeds:
     """The deeds of one service's chain."""
 
-    def __init__(self, rig: Rig, replica: Replica) -> None:
+    def __init__(self, rig: Rig, replica: Replica, brakes: Brakes | None) -> None:
+        self._brakes = brakes
         self._rig = rig
         self._replica = replica
         self._team = 0
@@ -80,6 +58,7 @@ class Deeds:
             for tenant in (FILES, HELD):
                 await self._replica.upload("/v1/roster/import", _file(range(PEOPLE), "none"), tenant=tenant)
         if self._replica.service == "messenger":
+            self._replica.settings[BOUNCE_PORT] = str(next(free_ports(1)))
             line = {
                 "chunk": -1,
                 "topic": "duly.training",
@@ -106,9 +85,13 @@ class Deeds:
         if by in deed:
             with suppress(Unanswered):
                 await deed[by]()
+        if self._brakes is not None:
+            await self._brakes.lead(by)
 
     async def died(self, plan: Plan) -> None:
         """Look, before anything is said again, at what a death must have left."""
+        if self._brakes is not None:
+            await self._brakes.died(plan)
         if plan.by != "release" or self._run is None:
             return
         connection = await asyncpg.connect(self._rig.database_url)
@@ -192,9 +175,11 @@ class Deeds:
             self._other.start()
 
     async def close(self) -> None:
-        """End whoever was started besides."""
+        """End whoever was started besides, and let go what is held."""
         if self._other is not None:
             await self._other.end()
+        if self._brakes is not None:
+            await self._brakes.close()
 
     async def _deliver(self) -> None:
         """Tell of a delay, to a return address that was written on a mail; again until it is taken."""
@@ -204,16 +189,9 @@ class Deeds:
                 return
             self._bounces += 1
             self._bounce = senders[0]
-        await asyncio.to_thread(self._smtp, self._bounce, DELAYED.format(to=self._bounce, number=self._bounces))
+        port = int(self._replica.settings[BOUNCE_PORT])
+        await asyncio.to_thread(bounce, port, self._bounce, "delayed", "4.4.1", self._bounces)
         self._bounce = None
-
-    def _smtp(self, to: str, mail: str) -> None:
-        port = int(dict(self._rig.needs.settings)[BOUNCE_PORT])
-        try:
-            with smtplib.SMTP(HOST, port, timeout=20) as door:
-                door.sendmail("", [to], mail.replace("\n", "\r\n"))
-        except (OSError, smtplib.SMTPException) as error:
-            raise Unanswered(type(error).__name__) from None
 
     async def _judged_rosters(self, connection: "asyncpg.Connection[Any]") -> list[Violation]:
         """Compare both rosters, and what messenger has heard of them, with what the files said."""

@@ -20,15 +20,16 @@ from uuid import UUID
 
 import asyncpg
 
+from tests.faults.live import bouncing
 from tests.faults.live.place import HOST, free_ports
 from tests.faults.live.programs import until
-from tests.faults.live.rig import Rig
+from tests.faults.live.rig import READY_WITHIN_S, Rig
 from tests.faults.live.story import Fact, instant
 from tests.faults.logs import read
 from tests.faults.plan import NO_TLS
 from tests.faults.processes import dealing_server, smtp_server
 from tests.faults.vendors import matrix, verdicts
-from tests.faults.vendors.matrix import EACH, FAULTS, Deck, Fault
+from tests.faults.vendors.matrix import BOUNCED, EACH, FAULTS, Deck, Fault
 
 PLANNED = {f"fault at {channel}": EACH * len(faults) for channel, faults in FAULTS.items()}
 RELEASE = {f"fault at {channel}": 500 * len(faults) for channel, faults in FAULTS.items()}
@@ -75,7 +76,7 @@ def settings() -> dict[str, str]:
         given[f"{channel}_LATE_ACCEPTANCE_S".upper()] = str(LATE_S)
         given[f"{channel}_READBACK_LAG_S".upper()] = str(LAG_S)
     own = {f"DULY_MESSENGER_{name}": value for name, value in given.items()}
-    return own | {"DULY_SMTP_URL": f"smtp://{ports[2]}?tls=starttls"}
+    return own | bouncing.settings() | {"DULY_SMTP_URL": f"smtp://{ports[2]}?tls=starttls"}
 
 
 async def strike(rig: Rig) -> None:
@@ -84,13 +85,18 @@ async def strike(rig: Rig) -> None:
     matrix.write(deck, laid)
     with ExitStack() as stack:
         _start(rig, stack, laid)
+        port = await _open_door(rig)
         whose = matrix.shared(deck)
         await _tell(rig, {number: _person(number, *card) for number, card in deck.items() if whose[number] == number})
         first = [number for number, (_, fault) in deck.items() if fault is Fault.NO_TLS]
         await _tell(rig, {number: _request(number, whose[number], *deck[number]) for number in first})
         await until(lambda: _turned_away(rig) >= EACH, TLS_WITHIN_S, "connections that came to no TLS")
-        rest = deck.keys() - first
+        last = {number for number, (_, fault) in deck.items() if fault is Fault.MAIL_SLOW}
+        rest = deck.keys() - last - set(first)
         await _tell(rig, {number: _request(number, whose[number], *deck[number]) for number in sorted(rest)})
+        await _bring_back(rig, deck, port)
+        # Together: whoever waits for one answer in vain holds up all that went with it.
+        await _tell(rig, {number: _request(number, whose[number], *deck[number]) for number in sorted(last)})
         rows = await _settled(rig, deck)
         await rig.all_ready()
     found = verdicts.Matrix(deck, rows, _logs(rig, ""), _logs(rig, ".faults"), EACH)
@@ -109,6 +115,29 @@ def _start(rig: Rig, stack: ExitStack, deck: Path) -> None:
     port = urlsplit(given["DULY_SMTP_URL"]).port or 0
     more = ("--deck", str(deck), "--port", str(port), "--tls")
     stack.enter_context(smtp_server(_log(rig, "mail"), rig.needs.seed, None, *more))
+
+
+async def _open_door(rig: Rig) -> int:
+    """Have one messenger take bounces; the door can be one process's only."""
+    replica, port = rig.of("messenger")[0], next(free_ports(1))
+    replica.settings[bouncing.BOUNCE_PORT] = str(port)
+    await replica.end()
+    replica.start()
+    await replica.until_ready(READY_WITHIN_S)
+    return port
+
+
+async def _bring_back(rig: Rig, deck: Deck, port: int) -> None:
+    """Bring back each mail that is to come back, once the relay has taken it."""
+    left = {number for number, (_, fault) in deck.items() if fault in BOUNCED}
+    ends_at = time.monotonic() + SETTLED_WITHIN_S
+    while left and time.monotonic() < ends_at:
+        await asyncio.sleep(LOOK_S)
+        for entry in _logs(rig, "")["mail"]:
+            number = matrix.number_of(entry["to"][0])
+            if number in left:
+                await asyncio.to_thread(bouncing.bounce, port, entry["from"], "failed", verdicts.NO_SUCH_PERSON, number)
+                left.discard(number)
 
 
 async def _tell(rig: Rig, facts: Mapping[int, Fact]) -> None:

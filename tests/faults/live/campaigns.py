@@ -19,7 +19,7 @@ from tests.faults.plan import Shares
 from tests.faults.rules import Violation
 
 LIES = Shares(refuse=3, cut_before=1, cut_after=1, refuse_good=0.5, drip=0.5)
-NURSERY = ("duly_chassis.serving", "reminders.app", "messenger.app", "roster.app")
+NURSERY = ("duly_chassis.serving", "reminders.app", "messenger.app", "roster.app", "intake.app")
 """Where processes die all the time, these are imported once for all lives: else most lives would end while they import,
 and the machine would do little else. The other campaigns start theirs from nothing."""
 QUIET_WITHIN_S = 600

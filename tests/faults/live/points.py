@@ -13,6 +13,10 @@ class Plan:
     numbers: tuple[int, ...] = (1, 3)
 
 
+MOVES = "move-decided"
+LAST = {"park-decided", MOVES}
+"""What stays in doubt is parked a minute later, and what is unanswered moves on then, so these come when the other
+deaths have left enough of it."""
 PLANS = (
     Plan("batch-decoded", "reminders"),
     Plan("inbox-before", "reminders"),
@@ -48,15 +52,30 @@ PLANS = (
     Plan("order-before-commit", "roster", "release", (1, 2)),
     Plan("order-after-commit", "roster", "release", (1, 2)),
     Plan("schema-migrated", "migrate", "migrate", (1, 2)),
+    Plan("http-standing", "messenger", numbers=(1, 2)),
+    Plan("http-permitted", "messenger", numbers=(1, 2)),
+    Plan("http-written", "messenger", numbers=(1, 2)),
+    Plan("http-answered", "messenger", numbers=(1, 2)),
+    Plan("claim-before-commit", "messenger", numbers=(1, 2)),
+    Plan("block-kept", "messenger", numbers=(1, 2)),
+    Plan("hold-before-commit", "messenger", "hold", (1, 2)),
+    Plan("hold-after-commit", "messenger", "hold", (1, 2)),
+    Plan("release-before-commit", "messenger", "let go", (1, 2)),
+    Plan("release-after-commit", "messenger", "let go", (1, 2)),
+    Plan("held-let-go", "messenger", "let go", (1, 2)),
+    Plan("ask-claimed", "messenger", numbers=(1, 2)),
+    Plan("ask-answered", "messenger", numbers=(1, 2)),
+    Plan("ask-after-commit", "messenger", numbers=(1, 2)),
+    Plan(MOVES, "messenger", numbers=(1, 2)),
+    Plan("callback-before-commit", "intake", numbers=(1, 2)),
+    Plan("callback-after-commit", "intake", numbers=(1, 2)),
 )
 """In the order in which each service is struck. A first lapse follows a kill that left mails on their way; for one more
 in the same life somebody else has to die."""
-LAST = "park-decided"
-"""What stays in doubt is parked a minute later, so this comes when the other deaths have left enough of it."""
 
 
 def chain(service: str) -> list[tuple[Plan, int]]:
     """List a service's deaths in their order, each with the time of coming to the point at which it strikes."""
     plans = [plan for plan in PLANS if plan.service == service]
-    each = [(plan, plan.numbers[turn]) for turn in (0, 1) for plan in plans if plan.point != LAST]
-    return each + [(plan, number) for plan in plans if plan.point == LAST for number in plan.numbers]
+    each = [(plan, plan.numbers[turn]) for turn in (0, 1) for plan in plans if plan.point not in LAST]
+    return each + [(plan, number) for plan in plans if plan.point in LAST for number in plan.numbers]

@@ -101,9 +101,9 @@ HEAD = """\
 # Reliability, as measured
 
 What `make faults-release` has done so far: real PostgreSQL and Kafka, every service in processes of its own, a mail
-server, in C4 also a Slack and a Twilio, that lie, and a checker that shares nothing with Duly. Each round is judged by
-itself: nothing lost, nothing doubled, nothing sent after its stop, no tenant's data with another, no name in any log,
-no consumer that stands still.
+server, in C1b and C4 also a Slack and a Twilio, that lie, and a checker that shares nothing with Duly. Each round is
+judged by itself: nothing lost, nothing doubled, nothing sent after its stop, no tenant's data with another, no name in
+any log, no consumer that stands still.
 "Below" is what no failure in so many blows proves at 95 % (3/n). A round repeats from its seed:
 `.venv/bin/python -m tests.faults.live --campaign C1 --seed SEED`.
 
@@ -112,7 +112,7 @@ FOOT = """
 Written by `tests/faults/live/results.py`; `make faults` runs a round of each that has passed whole ones (`PROVED` in
 `tests/faults/live/campaigns.py`). How one strikes stands in `c1.py` there and its neighbours, what is judged in
 `rules.py`. C4's faults and their judge are in `tests/faults/vendors/matrix.py` and `verdicts.py`: each fault twenty
-times a round at each provider, lateness up to nine tenths of what Duly declares. It has no Salesforce, no mail that is
-answered after the client's timeout, and no bounces.
+times a round at each provider, lateness up to nine tenths of what Duly declares. It has no Salesforce. In C1b messenger
+and intake die over chats, texts, callbacks, moves, brakes and blocks, too: `c1b_http.py` and `talks.py`.
 
 """

@@ -19,6 +19,7 @@ EVERY_S = 1.0
 ASK_WITHIN_S = 10
 GONE = (KafkaError, OSError, TimeoutError, ValueError)
 FEEDS = ("duly.people", "duly.training")
+OF_MESSENGER = {"duly.outreach", "duly.signals"}
 
 
 class Watcher:
@@ -95,8 +96,8 @@ class Watcher:
 
 
 def _of(service: str, ends: dict[TopicPartition, int]) -> list[TopicPartition]:
-    """Return the partitions this service listens to: all here but that only messenger hears of outreach."""
-    return [place for place in ends if place.topic != "duly.outreach" or service == "messenger"]
+    """Return the partitions this service listens to: all here, but some topics only messenger hears."""
+    return [place for place in ends if place.topic not in OF_MESSENGER or service == "messenger"]
 
 
 def _name(place: TopicPartition) -> str:

@@ -57,11 +57,14 @@ def main() -> int:
     parser.add_argument("--error-percent", type=float, default=0, help="answered 500, half of them after accepting")
     parser.add_argument("--cut-percent", type=float, default=0, help="cut, half of them after accepting")
     parser.add_argument("--asking-percent", type=float, default=0, help="questions refused or cut")
+    parser.add_argument("--late-percent", type=float, default=0, help="cut, and accepted a while later")
     parser.add_argument("--deck", type=Path, help="deal each message its fault of this deck; the shares count no more")
     parser.add_argument("--late-s", type=float, nargs=3, default=(3, 6, 8), help="of a deck: answer, acceptance, lists")
     parser.add_argument("--seconds-max", type=float, default=7_200, help="end after this time in any case")
     given = parser.parse_args()
-    shares = Shares(given.limit_percent, given.error_percent, given.cut_percent, given.asking_percent)
+    shares = Shares(
+        given.limit_percent, given.error_percent, given.cut_percent, given.asking_percent, given.late_percent
+    )
     faults = given.faults or given.log.with_name(given.log.name + ".faults")
     desk = Desk(Lies(given.seed, shares), SyncedLog(given.log), Log(faults))
     if given.deck is not None:

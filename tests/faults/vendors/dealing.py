@@ -55,7 +55,6 @@ class DealingDesk(Desk):
     deck: Deck
     late: Lateness
     dealt: set[int] = field(default_factory=set)
-    later: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def take(self, name: str, entry: dict[str, Any], place: str, honest: Callable[[], str]) -> Reply:  # noqa: ARG002 - the desk's signature
         """Take a message as its fault wants it; raises Cut or Reset."""
@@ -86,9 +85,7 @@ class DealingDesk(Desk):
         """Accept, and let it be read at once or later."""
         await self._accept(entry)
         if readable_s:
-            task = asyncio.create_task(self._readable(entry, place, readable_s))
-            self.later.add(task)
-            task.add_done_callback(self.later.discard)
+            self._begin(self._readable(entry, place, readable_s))
         else:
             self.held.setdefault(place, []).append(entry)
 

@@ -24,10 +24,14 @@ class Lie(StrEnum):
     CUT_BEFORE = "cut before"
     ERROR_AFTER = "500 after"
     CUT_AFTER = "cut after"
+    LATE = "late accept"
 
 
 ACCEPTS = frozenset({Lie.ERROR_AFTER, Lie.CUT_AFTER})
 """The message was taken all the same."""
+CUTS = frozenset({Lie.CUT_BEFORE, Lie.CUT_AFTER, Lie.LATE})
+LATE_S, INSIDE = 1.5, 0.9
+"""How late a message may be taken after its connection was cut, as Duly is told, and how much of that is used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Shares:
     error: float = 0  # half before, half after the acceptance
     cut: float = 0  # likewise
     asking: float = 0  # of the questions, refused or cut
+    late: float = 0  # cut, and taken later
 
 
 @dataclass(slots=True)
@@ -61,6 +66,7 @@ class Lies:
             (self.shares.error / 2, Lie.ERROR_AFTER),
             (self.shares.cut / 2, Lie.CUT_BEFORE),
             (self.shares.cut / 2, Lie.CUT_AFTER),
+            (self.shares.late, Lie.LATE),
         ):
             edge += share
             if draw < edge:
@@ -78,6 +84,10 @@ class Lies:
             return None
         self.in_vain[recipient] += 1
         return (Lie.LIMIT, Lie.ERROR_BEFORE, Lie.CUT_BEFORE)[int(draw * 1_000) % 3]
+
+    def late_s(self, message: str) -> float:
+        """Choose how long after the cut a message is taken."""
+        return LATE_S * INSIDE * self._draw("late", message) / 100
 
     def retry_after(self, about: str) -> dict[str, str]:
         """Write the header in one of the forms that are met."""

@@ -46,6 +46,9 @@ class Fault(StrEnum):
     MAIL_552 = "552"
     MAIL_CUT = "cut in the body"
     MAIL_DRIP = "250 in drips"
+    MAIL_SLOW = "250 after timeout"
+    MAIL_BACK = "bounced"  # after its 250
+    MAIL_LOST_BACK = "250 lost, bounced"
     NO_TLS = "no TLS"  # a connection's, not a mail's
 
 
@@ -56,9 +59,12 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {"slack": BY_HTTP, "sms": BY_HTTP, "ma
 
 TAKEN = frozenset(
     {Fault.ERROR_AFTER, Fault.CUT_AFTER, Fault.SLOW_ANSWER, Fault.LATE_ACCEPT, Fault.LAG, Fault.BLIND}
-    | {Fault.ANOTHER_ID, Fault.DRIP, Fault.MAIL_LOST, Fault.MAIL_DRIP}
+    | {Fault.ANOTHER_ID, Fault.DRIP, Fault.MAIL_LOST, Fault.MAIL_DRIP, Fault.MAIL_SLOW}
+    | {Fault.MAIL_BACK, Fault.MAIL_LOST_BACK}
 )
 """The provider took the message."""
+BOUNCED = frozenset({Fault.MAIL_BACK, Fault.MAIL_LOST_BACK})
+"""The relay took the mail, and brings it back."""
 TAKEN_OR_NOT = frozenset({Fault.RESET, Fault.SAID_WHAT, Fault.NO_JSON, Fault.ELSEWHERE})
 """By the message's number: it is even."""
 RETRY_AFTER_S: Mapping[Fault, float] = {

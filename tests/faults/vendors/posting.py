@@ -14,6 +14,9 @@ AT_HEADERS = {
     Card.MAIL_LOST: Fault(Where.ACCEPTED),
     Card.MAIL_CUT: Fault(Where.MID_BODY),
     Card.MAIL_DRIP: Fault(Where.DRIP),
+    Card.MAIL_SLOW: Fault(Where.SLOW),
+    Card.MAIL_BACK: Fault(Where.BOUNCED),
+    Card.MAIL_LOST_BACK: Fault(Where.ACCEPTED),
 }
 
 

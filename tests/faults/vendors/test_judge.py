@@ -1,5 +1,6 @@
 """The judge of Slack's and Twilio's logs sees every planted fault, and the lying providers lie as they say."""
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
@@ -12,10 +13,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.faults.live.programs import until
 from tests.faults.logs import read
 from tests.faults.processes import vendor_server
 from tests.faults.vendors.judge import judge, number_of
-from tests.faults.vendors.lies import ACCEPTS, Lie, Lies, Shares
+from tests.faults.vendors.lies import ACCEPTS, INSIDE, LATE_S, Lie, Lies, Shares
 from tests.faults.vendors.slack import place_of
 from tests.oracle.oulad import Assignment, Truth
 
@@ -117,7 +119,7 @@ def test_judge_counts_a_parked_message_as_broken(tmp_path: Path) -> None:
 
 def test_lies_befall_a_message_once_each_and_follow_from_the_seed() -> None:
     def told(seed: int) -> list[Lie | None]:
-        lies = Lies(seed, Shares(limit=20, error=30, cut=30))
+        lies = Lies(seed, Shares(limit=20, error=30, cut=30, late=10))
         return [lies.about(f"m{number % 20}") for number in range(400)]
 
     drawn = told(7)
@@ -126,6 +128,14 @@ def test_lies_befall_a_message_once_each_and_follow_from_the_seed() -> None:
     for message in range(20):
         lies = [lie for lie in drawn[message::20] if lie]
         assert len(lies) == len(set(lies))
+
+
+def test_late_message_is_taken_inside_what_duly_is_told() -> None:
+    lies = Lies(7, Shares(late=100))
+    late_s = [lies.late_s(f"m{number}") for number in range(400)]
+
+    assert 0 <= min(late_s) < 0.1
+    assert 0.85 < max(late_s) / LATE_S < INSIDE
 
 
 def post(url: str, asked: dict[str, str], authorization: str) -> int:
@@ -143,7 +153,7 @@ def post(url: str, asked: dict[str, str], authorization: str) -> int:
 def test_naive_client_that_tries_again_doubles_messages(channel: str, tmp_path: Path) -> None:
     """RELIABILITY 9 (d): a rig that a naive sender passes is broken."""
     log = tmp_path / "accepts.jsonl"
-    with vendor_server(channel, log, 3, Shares(limit=10, error=30, cut=30)) as port:
+    with vendor_server(channel, log, 3, Shares(limit=10, error=30, cut=30, late=10)) as port:
         for number in range(60):
             metadata = {"event_type": "x", "event_payload": {"outreach_id": f"o{number}"}}
             asked = {"channel": "D1", "text": "hello", "metadata": json.dumps(metadata)}
@@ -154,7 +164,8 @@ def test_naive_client_that_tries_again_doubles_messages(channel: str, tmp_path: 
                 authorization = "Basic " + b64encode(b"AC1:token").decode()
             while post(url, asked, authorization) not in {200, 201}:
                 pass
-    accepted = list(read(log))
-    lied = [entry["deed"] for entry in read(log.with_name(log.name + ".faults"))]
-    assert len(accepted) == 60 + sum(deed in ACCEPTS for deed in lied) > 60
+        lied = [entry["deed"] for entry in read(log.with_name(log.name + ".faults"))]
+        expected = 60 + sum(deed in {*ACCEPTS, Lie.LATE} for deed in lied)
+        asyncio.run(until(lambda: sum(1 for _ in read(log)) >= expected, 20, "what is taken late"))
+    assert sum(1 for _ in read(log)) == expected > 60
     assert set(lied) == set(Lie)

@@ -9,9 +9,9 @@ import pytest
 from tests.faults.plan import IN_THE_OPEN, NO_TLS, Plan, Shares, Where
 from tests.faults.vendors import matrix
 from tests.faults.vendors.dealing import HONEST
-from tests.faults.vendors.matrix import EACH, FAULTS, Deck, Fault
+from tests.faults.vendors.matrix import BOUNCED, EACH, FAULTS, Deck, Fault
 from tests.faults.vendors.posting import DealtPlan
-from tests.faults.vendors.verdicts import CERTAIN, PARKED, REFUSED, Matrix, Row, due_to_be, judge
+from tests.faults.vendors.verdicts import CERTAIN, NO_SUCH_PERSON, PARKED, REFUSED, Matrix, Row, due_to_be, judge
 
 CODES = {"slack": "invalid_blocks", "sms": "21606", "mail": "552 4.3.0"}
 
@@ -25,8 +25,9 @@ def clean(deck: Deck) -> Matrix:
         state, _ = due_to_be(channel, fault)
         states = ("due", "posting", *(() if fault in CERTAIN else ("in_doubt",)), state)
         code = CODES[channel] if (channel, fault) in REFUSED else ""
+        code = NO_SUCH_PERSON if fault in BOUNCED else code
         rows[number] = Row(channel, state, code, 1, f"id{number}", 86_400 if state == "due" else 0, states)
-        if state == "sent" or PARKED.get(fault):
+        if state == "sent" or PARKED.get(fault) or fault in BOUNCED:
             accepts[channel].append(acceptance(number, channel))
         faults[channel].append(deed(number, channel, fault))
     for channel in ("slack", "sms"):

@@ -42,6 +42,7 @@ async def _create(account: str, asked: Mapping[str, Any], desk: Desk) -> Reply:
         "to": to,
         "from": asked.get("From"),
         "body": body,
+        "callback": asked.get("StatusCallback", ""),
         "queued": number % 2 == 0,  # then it has no date to be found by yet
     }
     reply = await desk.take(f"{to} {body}", entry, to, lambda: json.dumps(_shown(account, entry)))

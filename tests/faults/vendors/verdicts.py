@@ -12,9 +12,11 @@ from typing import Any
 from tests.faults.plan import IN_THE_OPEN, NO_TLS
 from tests.faults.rules import Violation
 from tests.faults.vendors.dealing import HONEST
-from tests.faults.vendors.matrix import FAULTS, RETRY_AFTER_S, Deck, Fault, number_of
+from tests.faults.vendors.matrix import BOUNCED, FAULTS, RETRY_AFTER_S, Deck, Fault, number_of
 
 WHOLE_DAY = 0.99
+NO_SUCH_PERSON = "5.1.1"
+"""What bounces say."""
 UNDER_WAY_S = 0.5
 """So much later may a request of the same scope come: until the answer is read and kept, on a busy machine."""
 PACE_S = 1.0
@@ -22,16 +24,20 @@ PACE_S = 1.0
 HEARD_LATE_S = 0.1
 """So much later than it came may a provider on a busy machine note a request."""
 CERTAIN = frozenset({fault for fault in Fault if fault.startswith("429")}) | {
-    *(Fault.SAID_NO, Fault.MAIL_421, Fault.MAIL_451, Fault.MAIL_552, Fault.MAIL_DRIP, Fault.NO_TLS)
+    *(Fault.SAID_NO, Fault.MAIL_421, Fault.MAIL_451, Fault.MAIL_552, Fault.MAIL_DRIP, Fault.MAIL_BACK, Fault.NO_TLS)
 }
 """Faults that leave no doubt; all others must be seen as one."""
+SOON_SETTLED = frozenset({Fault.MAIL_LOST_BACK})
+"""A bounce may come before the doubt is written down: it settles a mail that is on its way as well."""
 REFUSED: Mapping[tuple[str, Fault], str] = {
     ("slack", Fault.SAID_NO): "invalid_blocks",
     ("sms", Fault.SAID_NO): "21606",
     ("mail", Fault.MAIL_552): "552",
+    ("mail", Fault.MAIL_BACK): NO_SUCH_PERSON,
+    ("mail", Fault.MAIL_LOST_BACK): NO_SUCH_PERSON,
 }
 """How the provider's own code begins where a message is refused for good."""
-PARKED: Mapping[Fault, int] = {Fault.BLIND: 1, Fault.MAIL_LOST: 1, Fault.MAIL_CUT: 0}
+PARKED: Mapping[Fault, int] = {Fault.BLIND: 1, Fault.MAIL_LOST: 1, Fault.MAIL_SLOW: 1, Fault.MAIL_CUT: 0}
 """Where nobody can say what became of a message: how often it was taken."""
 
 
@@ -97,7 +103,7 @@ def _message(who: str, card: tuple[str, Fault], row: Row, names: list[str]) -> I
         yield Violation("elsewhere", f"{who}: on {row.channel}")
     if times > 1:
         yield Violation("I2 doubled", stands)
-    if fault not in CERTAIN and "in_doubt" not in row.states:
+    if fault not in CERTAIN | SOON_SETTLED and "in_doubt" not in row.states:
         yield Violation("undoubted", f"{who}: {row.states}")
     if row.state == "parked" and state != "parked":
         yield Violation("parked without cause", stands)
@@ -116,13 +122,13 @@ def due_to_be(channel: str, fault: Fault) -> tuple[str, int]:
     if fault in PARKED:
         return "parked", PARKED[fault]
     if (channel, fault) in REFUSED:
-        return "refused", 0
+        return "refused", int(fault in BOUNCED)
     return ("due", 0) if fault is Fault.LIMIT_DAY else ("sent", 1)
 
 
 def _untaken(who: str, card: tuple[str, Fault], row: Row, times: int) -> Iterator[Violation]:
-    """Judge a message that was refused: for good with the planned code, or for a day."""
-    if times:
+    """Judge a message that was refused: for good with the planned code, or for a day; or that came back."""
+    if times and card[1] not in BOUNCED:
         yield Violation("I2 refused and taken", f"{who}: accepted {times} times")
     if not row.code.startswith(REFUSED.get(card, "")):
         yield Violation("I1 unrefused", f"{who}: {row.code}")

@@ -3,16 +3,20 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from duly_chassis import loops, retry
 from duly_chassis.clock import DrivenClock, SystemClock
+from duly_chassis.host import Host
 from duly_chassis.loops import Supervised
 from duly_chassis.metrics import Metrics
-from duly_chassis.service import Troubled
+from duly_chassis.service import Loop, Troubled
 from duly_chassis.wake import Wake
+from tests.support import toy
 from tests.support.waiting import until
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -236,6 +240,53 @@ async def test_waiting_in_place_can_be_cancelled() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await retry.in_place(cancelled, lambda _error: True, lambda _error, _number: None)
+
+
+async def test_facts_wake_only_the_loops_they_may_have_made_work_for() -> None:
+    """An idle look is a transaction: what time alone makes due is not looked for after each batch of facts."""
+    host = toy_host()
+
+    host.applied()
+
+    assert woken(host) == {"ring", "own", "relay"}
+
+
+async def test_orders_and_clock_jumps_wake_every_loop_that_can_be_woken() -> None:
+    host = toy_host()
+    host.clock.move_to(START + timedelta(days=1))  # type: ignore[attr-defined]
+
+    assert woken(host) == {"ring", "own", "relay", "ring by time", "own by time"}
+
+
+async def test_told_wakes_the_relay_alone() -> None:
+    """Events were written and nothing was made due."""
+    host = toy_host()
+
+    host._relay.nudge()
+
+    assert woken(host) == {"relay"}
+
+
+def toy_host() -> Host:
+    """Return a toy with loops of all kinds, not started."""
+    service = toy.service(toy.Switches.free())
+    timers = (*service.timers, replace(service.timers[0], name="ring by time", by_time=True))
+
+    async def once() -> bool:
+        return False
+
+    loops = (
+        Loop("own", lambda _context: once, 5),
+        Loop("own by time", lambda _context: once, 5, by_time=True),
+        Loop("machine", lambda _context: once, 5, woken=False),
+    )
+    settings = toy.ToySettings(kafka_bootstrap="127.0.0.1:9", database_url=SecretStr("postgresql://127.0.0.1:9/duly"))
+    return Host(replace(service, timers=timers, loops=loops), settings, DrivenClock(START))
+
+
+def woken(host: Host) -> set[str]:
+    """Return the names of the loops that were nudged."""
+    return {loop.name for loop in host._loops if loop._wake._event.is_set()}
 
 
 def test_driven_clock_stands_still_until_it_is_moved_and_wakes_who_asked() -> None:

@@ -54,6 +54,7 @@ def test_way_knows_one_channel_alone_whatever_the_environment_says(tmp_path: Pat
         }[by]
     )
     assert told["pacing"] == "report"
+    assert told["not_there_after_s"] > 0
     assert told["teams_webhooks"] == {}
     if by is not By.MAIL:
         assert yaml.safe_load(told["channel_policy_file"].read_text())["default"] == [by.value]

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from duly_chassis.service import Context
-from messenger import sender as module
+from messenger import delivering
 from messenger.channel import Accepted, Answer, Gate, Letter, Withheld
 from messenger.sender import WITHHELD_PAUSE_S_MAX, Sender
 from messenger.writer import Writer
@@ -39,9 +39,8 @@ class Beats:
             self._channel.answered.set()
 
 
-def a_sender(channel: Slow) -> tuple[Sender, Beats]:
-    context = Beats(channel)
-    return Sender(cast(Context, context), channel, cast(Writer, None), rules()), context
+def a_sender(channel: Slow) -> Sender:
+    return Sender(cast(Context, Beats(channel)), channel, cast(Writer, None), rules())
 
 
 async def test_sender_pauses_longer_each_time_the_gate_lets_nothing_pass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +50,7 @@ async def test_sender_pauses_longer_each_time_the_gate_lets_nothing_pass(monkeyp
     async def noted(seconds: float, *_: Any) -> None:
         pauses.append(seconds)
 
-    one, _ = a_sender(Slow())
+    one = a_sender(Slow())
     monkeypatch.setattr(asyncio, "sleep", noted)
     for _ in range(12):
         await one._give_way([Accepted("id"), Withheld()])
@@ -64,10 +63,11 @@ async def test_sender_pauses_longer_each_time_the_gate_lets_nothing_pass(monkeyp
 
 async def test_sender_shows_life_while_the_relay_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """RELIABILITY 5.12: whoever kills a process that waits for answers turns them into doubts."""
-    monkeypatch.setattr(module, "BEAT_EVERY_S", 0.001)
-    one, context = a_sender(Slow())
+    monkeypatch.setattr(delivering, "BEAT_EVERY_S", 0.001)
+    channel = Slow()
+    context = Beats(channel)
 
-    answers = await one._delivered([], open_gate)
+    answers = await delivering.delivered(channel, [], open_gate, context.beat)
 
     assert answers == [Accepted("id")]
     assert context.number > 1

@@ -12,6 +12,7 @@ from duly_local.stack import Endpoints
 SLACK_TOKEN = "xoxb-rehearsal"  # noqa: S105 - nobody's: a real one would be shown to whatever listens on this machine
 TWILIO_ACCOUNT, TWILIO_TOKEN = f"AC{0:032}", "rehearsal"
 TWILIO_NUMBER = "+15005550006"  # Twilio's own number for tests
+LATE_S, LATE_S_MAX = 1.0, 120.0
 NOWHERE = "smtp://127.0.0.1:9"  # the discard port: the setting must be there, and no mail is asked for
 
 
@@ -29,6 +30,8 @@ class Way:
 
     by: By = By.MAIL
     url: str | None = None
+    late_s: float = LATE_S
+    """How late the provider may take a message after its answer was lost, by this machine's clock."""
 
     @property
     def inbox(self) -> bool:
@@ -53,6 +56,7 @@ class Way:
             "channel_policy_file": None,
             "brakes": "report",  # a whole year in a minute is no rate, and a fault is what a rehearsal is for
             "pacing": "report",  # its clock jumps: what would have waited is counted
+            "not_there_after_s": self.late_s,
         }
         if self.by is By.SLACK:
             ours |= {"slack_token": SLACK_TOKEN, "slack_url": self.url}

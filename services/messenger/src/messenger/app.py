@@ -91,9 +91,9 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
             ),
         ),
         timers=(
-            When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park),
+            When("park", partial(Store.claim_in_doubt, channels=channels.unasked(settings)), timers.park, by_time=True),
             When("elsewhere", partial(Store.claim_elsewhere, channels=channels.missing(here)), timers.elsewhere),
-            When("unanswered", Store.claim_unanswered, timers.unanswered),
+            When("unanswered", Store.claim_unanswered, timers.unanswered, by_time=True),
             When("held", Store.claim_held, partial(timers.held, hours=permitted)),
             When("released", Store.claim_released, partial(timers.released, interval=settings.release_interval())),
         ),
@@ -151,13 +151,13 @@ def listening(settings: Settings, path: ReturnPath | None) -> tuple[Loop, ...]:
 def sending(settings: Settings, words: Words, path: ReturnPath | None = None) -> tuple[Loop, ...]:
     """Name the loops of each channel that is set up, and the one that watches the leases of all of them."""
     lines = channels.set_up(settings)
-    share = channels.share(settings, lines)
     senders: list[Sender] = []
     rules: dict[str, Rules] = {}
     loops: list[Loop] = []
     waits = False
     limits = Limits(holds=settings.brakes == "hold", rate_floor=settings.send_rate_floor)
     for line in lines:
+        share = channels.share(settings, lines, line)
         way = line.way(Given(settings, words, path, share))
         pace = None if way.pace is None else replace(way.pace, waits=settings.pacing == "wait")
         waits = waits or (pace is not None and pace.waits)
@@ -169,14 +169,15 @@ def sending(settings: Settings, words: Words, path: ReturnPath | None = None) ->
             start = partial(_sender, adapter, way.writer, rules[line.name], line.name, senders)
             loops.append(Loop(f"send-{line.name}-{number}", start, settings.tick_interval_s, adapter.close))
         if way.readback is not None:
-            asking = Asking(line.name, way.readback, way.hours, settings.pacing == "wait")
-            loops.append(Loop(f"ask-{line.name}", partial(_asker, asking), settings.tick_interval_s, way.close))
+            asking = Asking(line.name, way.readback, way.hours, settings.pacing == "wait", settings.not_there_after_s)
+            start = partial(_asker, asking)
+            loops.append(Loop(f"ask-{line.name}", start, settings.tick_interval_s, way.close, by_time=True))
 
     def spread(_context: Context) -> Step:
         return partial(_spread, senders)
 
     if waits:
-        loops.append(Loop("spread", spread, settings.tick_interval_s))
+        loops.append(Loop("spread", spread, settings.tick_interval_s, by_time=True))
 
     def leases(context: Context) -> Step:
         doubt_waits = {name: one.doubt_wait for name, one in rules.items()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from duly_chassis import outbox
+from duly_chassis import crash, outbox
 from duly_chassis.faults import fingerprint
 from duly_chassis.logs import log
 from duly_chassis.service import Context
@@ -30,6 +30,9 @@ LEASE = timedelta(seconds=12)
 RENEW_EVERY_S = 4.0
 """The lease is short, so that after a crash somebody else asks soon, and renewed while its owner lives."""
 
+SPARE_S = 0.01
+"""So much later than its lease ends is a message asked about again: the database's clock is another."""
+
 LOG = log("asking")
 
 
@@ -41,6 +44,9 @@ class Asking:
     readback: ReadBack
     hours: Hours
     obeys: bool = True  # False in a rehearsal: a wish to wait is kept, and not waited for
+    believed_after_s: float = 0
+    """How long after a first "not there" the provider is asked once more (machine clock); 0: believed at once. A driven
+    clock jumps over the time in which a provider, whose clock is the wall's, may still take a message."""
 
 
 class Asker:
@@ -58,7 +64,11 @@ class Asker:
             rows = await tx.claim_to_ask(name, now, BATCH_MAX, token, LEASE, obeys=self._asking.obeys)
         if not rows:
             return False
-        await self._settle(rows, await self._asked(rows, token), token)
+        crash.at("ask-claimed")
+        answers = await self._asked(rows, token)
+        crash.at("ask-answered")
+        await self._settle(rows, answers, token)
+        crash.at("ask-after-commit")
         return len(rows) == BATCH_MAX
 
     async def _asked(self, rows: Sequence[Outreach], token: UUID) -> list[Found]:
@@ -92,21 +102,25 @@ class Asker:
 
     async def _settle(self, rows: Sequence[Outreach], answers: Sequence[Found], token: UUID) -> None:
         """Write down what was learnt of rows that are still in doubt and ours; what fails here is asked again."""
-        now, hours = self._context.clock.now(), self._asking.hours
+        now, hours, wait_s = self._context.clock.now(), self._asking.hours, self._asking.believed_after_s
         async with self._context.database.transaction() as connection:
             tx = Paced(connection)
             zones = await tx.zones([(row.tenant_id, row.person_id) for row in rows])
             changes = [
-                doubts.found(row, answer, zones.get((row.tenant_id, row.person_id)), hours, now)
+                doubts.found(row, answer, zones.get((row.tenant_id, row.person_id)), hours, now, twice=wait_s > 0)
                 for row, answer in zip(rows, answers, strict=True)
             ]
             effective = await tx.change(changes, now, asking=token)
             until = blocked_until([*zip(rows, answers, strict=True)], now)
             if accounts := {key: at for key, at in until.items() if key[1] == ACCOUNT}:
                 await tx.block(self._asking.channel, accounts)
+            early = [change.outreach for change in effective if change.reason == doubts.TOO_EARLY]
+            await tx.renew_asked(early, token, timedelta(seconds=wait_s))  # nobody asks again before
             outcomes.emit(effective, now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
         self._context.committed()
+        if early:
+            asyncio.get_running_loop().call_later(wait_s + SPARE_S, self._context.wake.set)
         for change in effective:
             labels = "messenger", self._asking.channel, change.state, change.reason
             self._context.metrics.sends.labels(*labels).inc()

@@ -26,8 +26,9 @@ from messenger.wording import Words
 from messenger.writer import Writer
 
 ATTEMPTS_MAX = 32
-"""Attempts of one process that may be without an outcome (RELIABILITY 6.2), shared out equally among its loops: each
-keeps its share, so that a slow provider takes nothing from the others."""
+"""Attempts of one process that may be without an outcome and that nobody can ask about (RELIABILITY 6.2): what a crash
+leaves for people. The loops of such channels share them out equally. A channel that can be asked has as many of its
+own, for reading back settles what a crash leaves (decision 0028). A slow provider takes nothing from the others."""
 
 
 SLACK_INTERVAL_S = 1.0
@@ -194,6 +195,7 @@ def unasked(settings: Settings) -> list[str]:
     return sorted(set(CHANNELS) - {line.name for line in set_up(settings) if line.can_be_asked})
 
 
-def share(settings: Settings, lines: Sequence[Line]) -> int:
-    """Return how many attempts one loop may have on their way."""
-    return min(settings.sender_batch_max, ATTEMPTS_MAX // sum(line.loops(settings) for line in lines))
+def share(settings: Settings, lines: Sequence[Line], line: Line) -> int:
+    """Return how many attempts one loop of a line may have on their way, where these lines are set up."""
+    sharing = [line] if line.can_be_asked else [one for one in lines if not one.can_be_asked]
+    return min(settings.sender_batch_max, ATTEMPTS_MAX // sum(one.loops(settings) for one in sharing))

@@ -16,9 +16,17 @@ CHECK_AGAIN = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 ASK_AGAIN = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60))
 """Waits while the provider cannot be asked (business clock); the last one repeats while the message is useful."""
 
+TOO_EARLY = "not_there_yet"
+"""The provider did not know it, and on its own clock, which no rehearsal drives, it may still take it."""
 
-def found(outreach: Outreach, answer: Found, zone: str | None, hours: Hours, now: datetime) -> Change:
-    """Decide over one message: only the provider's own word settles it; what stays unknown waits, then is parked."""
+
+def found(
+    outreach: Outreach, answer: Found, zone: str | None, hours: Hours, now: datetime, *, twice: bool = False
+) -> Change:
+    """Decide over one message: only the provider's own word settles it; what stays unknown waits, then is parked.
+
+    Where the clock is driven it has to be said `twice` that a message is not there.
+    """
     attempt = outreach.attempt
     match answer:
         case Accepted(provider_id):
@@ -27,6 +35,9 @@ def found(outreach: Outreach, answer: Found, zone: str | None, hours: Hours, now
         case RefusedForGood(reason, code, address):
             refused = Change(outreach, "refused", reason, attempt=attempt, code=code)
             return choosing.moved(refused, now) if address else refused
+        case NotThere() if twice and outreach.reason != TOO_EARLY:
+            checks, asks = outreach.checks, outreach.asks
+            return Change(outreach, "in_doubt", TOO_EARLY, now, attempt, checks=checks, asks=asks)
         case NotThere():
             return Change(outreach, "due", "not_accepted", now, attempt)
         case Unclear(reason, code):

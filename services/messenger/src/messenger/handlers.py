@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from duly_chassis import crash
 from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachWithdrawnV1
 from duly_contracts.people import PersonRecordedV1
@@ -74,6 +75,7 @@ async def opted(facts: Sequence[Fact[SmsOptedOutV1 | SmsOptedInV1]], now: dateti
     back = sorted({word.tenant_id for word in words if not word.blocked})
     if back:
         await tx.wake_blocked(back, now)
+    crash.at("block-kept")
 
 
 async def delivery_reported(

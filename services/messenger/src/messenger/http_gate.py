@@ -11,6 +11,7 @@ from time import monotonic
 
 from aiohttp import ClientConnectorError, ClientPayloadError, ServerDisconnectedError
 
+from duly_chassis import crash
 from duly_chassis.logs import log
 from messenger.channel import (
     GATE_HELD_S_MAX,
@@ -84,6 +85,7 @@ async def _run(turn: Turn, send: Send, prepare_timeout_s: float, hears: Hears | 
     try:
         async with asyncio.timeout(prepare_timeout_s) as turn.deadline:
             answer = await send(turn.letter)
+            crash.at("http-answered")
     except Exception as error:  # noqa: BLE001 - whatever a vendor's client raises, a letter needs its answer
         reason = reason_of(error)
         if reason == UNREADABLE:
@@ -116,6 +118,7 @@ async def _ready(coming: dict[asyncio.Task[None], Turn], straggler_s: float) -> 
 
 async def _pass_gate(ready: Sequence[Turn], gate: Gate) -> None:
     """Let those write whom the gate allows; every other gets its answer here."""
+    crash.at("http-standing")
     try:
         reason = await _write_within(ready, gate)
     except Exception as error:  # noqa: BLE001 - whatever breaks a gate, a letter already written needs its answer

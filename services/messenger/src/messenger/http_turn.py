@@ -12,6 +12,7 @@ from time import monotonic
 from aiohttp import BytesPayload, ClientError, ClientHandlerType, ClientRequest, ClientResponse
 from aiohttp.abc import AbstractStreamWriter
 
+from duly_chassis import crash
 from messenger.channel import GATE_HELD_S_MAX, Answer, Letter
 
 
@@ -111,7 +112,9 @@ class GatedBody(BytesPayload):
         """Wait, then write all of it at once, with the head."""
         transport = getattr(writer, "transport", None)
         await self._turn.stand(transport)
+        crash.at("http-permitted")
         await super().write_with_length(writer, content_length)
+        crash.at("http-written")
 
 
 TURN: ContextVar[Turn | None] = ContextVar("turn", default=None)

@@ -32,14 +32,20 @@ class Ledger(CountedRows):
         changes = [change for change, _ in posting]
         await self._connection.execute(
             """
-            UPDATE ledger AS l
-               SET state = 'posting', reason = t.reason, attempt = t.attempt, wording = t.wording, code = '',
-                   next_due_at = NULL, address = t.address, checks = 0, asks = 0,
-                   first_posted_at = coalesce(l.first_posted_at, clock_timestamp()),
-                   lease_token = $7, lease_until = clock_timestamp() + $8
-              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[])
-                   AS t (tenant_id, outreach_id, reason, attempt, wording, address)
-             WHERE l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id
+            WITH p AS (
+                UPDATE ledger AS l
+                   SET state = 'posting', reason = t.reason, attempt = t.attempt, wording = t.wording, code = '',
+                       next_due_at = NULL, address = t.address, checks = 0, asks = 0,
+                       first_posted_at = coalesce(l.first_posted_at, clock_timestamp()),
+                       lease_token = $7, lease_until = clock_timestamp() + $8
+                  FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $5::text[], $6::text[])
+                       AS t (tenant_id, outreach_id, reason, attempt, wording, address)
+                 WHERE l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id)
+            INSERT INTO ledger_history (tenant_id, outreach_id, at, state, reason, code, attempt, address_digest,
+                                        channel)
+            SELECT t.tenant_id, t.outreach_id, $9, 'posting', t.reason, '', t.attempt, t.address_digest, t.channel
+              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::int[], $10::bytea[], $11::text[])
+                   AS t (tenant_id, outreach_id, reason, attempt, address_digest, channel)
             """,
             [change.outreach.tenant_id for change in changes],
             [change.outreach.outreach_id for change in changes],
@@ -49,12 +55,13 @@ class Ledger(CountedRows):
             [letter.recipient for _, letter in posting],
             token,
             lease,
+            now,
+            [
+                address_digest(change.outreach.tenant_id, change.outreach.person_id, letter.recipient)
+                for change, letter in posting
+            ],
+            [change.outreach.channel for change in changes],
         )
-        digests = [
-            address_digest(change.outreach.tenant_id, change.outreach.person_id, letter.recipient)
-            for change, letter in posting
-        ]
-        await self._history(changes, now, digests=digests)
 
     async def change(
         self,
@@ -64,7 +71,7 @@ class Ledger(CountedRows):
         who: str | None = None,
         asking: UUID | None = None,
     ) -> list[Change]:
-        """Write what became of messages and return the changes that took effect.
+        """Write what became of messages, and their stories; return the changes that took effect.
 
         With a `token` only rows that this sender put on their way are changed, even if they were taken for lost
         meanwhile: an answer is better than a doubt. One that comes after a person's decision changes nothing. With
@@ -72,24 +79,31 @@ class Ledger(CountedRows):
         """
         rows = await self._connection.fetch(
             """
-            UPDATE ledger AS l
-               SET state = t.state, reason = t.reason, code = t.code, next_due_at = t.next_due_at, attempt = t.attempt,
-                   provider_id = coalesce(t.provider_id, l.provider_id), lease_until = NULL,
-                   checks = t.checks, asks = t.asks,
-                   address = CASE WHEN t.state IN ('in_doubt', 'parked') THEN l.address END,
-                   channel = coalesce(t.channel, l.channel),
-                   plan = CASE WHEN t.channel IS NULL THEN l.plan ELSE l.plan - 0 END,
-                   attempts_before = CASE WHEN t.channel IS NULL THEN l.attempts_before ELSE t.attempt END,
-                   leg_since = CASE WHEN t.channel IS NULL THEN l.leg_since ELSE $14 END,
-                   first_posted_at = CASE WHEN t.channel IS NULL THEN l.first_posted_at END
-              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::int[],
-                          $8::text[], $9::text[], $10::int[], $11::int[])
-                   AS t (tenant_id, outreach_id, state, reason, code, next_due_at, attempt, provider_id, channel,
-                         checks, asks)
-             WHERE l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id
-               AND ($12::uuid IS NULL OR (l.lease_token = $12 AND l.state IN ('posting', 'in_doubt', 'parked')))
-               AND ($13::uuid IS NULL OR (l.asking = $13 AND l.state = 'in_doubt'))
-            RETURNING l.tenant_id, l.outreach_id
+            WITH u AS (
+                UPDATE ledger AS l
+                   SET state = t.state, reason = t.reason, code = t.code, next_due_at = t.next_due_at,
+                       attempt = t.attempt, provider_id = coalesce(t.provider_id, l.provider_id), lease_until = NULL,
+                       checks = t.checks, asks = t.asks,
+                       address = CASE WHEN t.state IN ('in_doubt', 'parked') THEN l.address END,
+                       channel = coalesce(t.channel, l.channel),
+                       plan = CASE WHEN t.channel IS NULL THEN l.plan ELSE l.plan - 0 END,
+                       attempts_before = CASE WHEN t.channel IS NULL THEN l.attempts_before ELSE t.attempt END,
+                       leg_since = CASE WHEN t.channel IS NULL THEN l.leg_since ELSE $14 END,
+                       first_posted_at = CASE WHEN t.channel IS NULL THEN l.first_posted_at END
+                  FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::int[],
+                              $8::text[], $9::text[], $10::int[], $11::int[])
+                       AS t (tenant_id, outreach_id, state, reason, code, next_due_at, attempt, provider_id, channel,
+                             checks, asks)
+                 WHERE l.tenant_id = t.tenant_id AND l.outreach_id = t.outreach_id
+                   AND ($12::uuid IS NULL OR (l.lease_token = $12 AND l.state IN ('posting', 'in_doubt', 'parked')))
+                   AND ($13::uuid IS NULL OR (l.asking = $13 AND l.state = 'in_doubt'))
+                RETURNING l.tenant_id, l.outreach_id), h AS (
+                INSERT INTO ledger_history (tenant_id, outreach_id, at, state, reason, code, attempt, who, channel)
+                SELECT t.tenant_id, t.outreach_id, $14, t.state, t.reason, t.code, t.attempt, $15, t.channel
+                  FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $7::int[], $16::text[])
+                       AS t (tenant_id, outreach_id, state, reason, code, attempt, channel)
+                  JOIN u ON u.tenant_id = t.tenant_id AND u.outreach_id = t.outreach_id)
+            SELECT tenant_id, outreach_id FROM u
             """,
             [change.outreach.tenant_id for change in changes],
             [change.outreach.outreach_id for change in changes],
@@ -105,11 +119,11 @@ class Ledger(CountedRows):
             token,
             asking,
             now,
+            who,
+            [change.outreach.channel for change in changes],
         )
         done = {(row["tenant_id"], row["outreach_id"]) for row in rows}
-        effective = [one for one in changes if (one.outreach.tenant_id, one.outreach.outreach_id) in done]
-        await self._history(effective, now, who)
-        return effective
+        return [one for one in changes if one.outreach.key in done]
 
     async def zones(self, people: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
         """Return the zones that these people's hours go by."""
@@ -145,18 +159,14 @@ class Ledger(CountedRows):
             useful_until,
         )
 
-    async def _history(
-        self, changes: Sequence[Change], now: datetime, who: str | None = None, digests: Sequence[bytes] = ()
-    ) -> None:
-        """Write each change with its time, its cause and its channel; an attempt with the digest of its address."""
+    async def _history(self, changes: Sequence[Change], now: datetime, who: str | None = None) -> None:
+        """Write lines of stories alone, each with its time, its cause and its channel; the rows stay as they are."""
         await self._connection.execute(
             """
-            INSERT INTO ledger_history (tenant_id, outreach_id, at, state, reason, code, attempt, who, address_digest,
-                                        channel)
-            SELECT t.tenant_id, t.outreach_id, $7, t.state, t.reason, t.code, t.attempt, $8, t.address_digest, t.channel
-              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $9::bytea[],
-                          $10::text[])
-                   AS t (tenant_id, outreach_id, state, reason, code, attempt, address_digest, channel)
+            INSERT INTO ledger_history (tenant_id, outreach_id, at, state, reason, code, attempt, who, channel)
+            SELECT t.tenant_id, t.outreach_id, $7, t.state, t.reason, t.code, t.attempt, $8, t.channel
+              FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $9::text[])
+                   AS t (tenant_id, outreach_id, state, reason, code, attempt, channel)
             """,
             [change.outreach.tenant_id for change in changes],
             [change.outreach.outreach_id for change in changes],
@@ -166,6 +176,5 @@ class Ledger(CountedRows):
             [change.attempt for change in changes],
             now,
             who,
-            [*digests] or [None for _ in changes],
             [change.outreach.channel for change in changes],
         )

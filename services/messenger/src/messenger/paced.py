@@ -25,13 +25,16 @@ class Ours:
 class Paced(SpreadRows):
     """The ledger, with the pace of its providers, inside one transaction."""
 
-    async def claim_beside(self, channel: str, now: datetime, limit: int, behind: Sequence[Key]) -> list[Claimed]:
-        """Claim as `claim` does, but nothing of these scopes: what waits there is not to be in anybody's way."""
+    async def claim_beside(
+        self, channel: str, now: datetime, limit: int, behind: Sequence[Key], behind_at: datetime
+    ) -> list[Claimed]:
+        """Claim as `claim` does, but not what was due of these scopes by then: it is to be in nobody's way."""
         rows = await self._connection.fetch(
             """
             SELECT * FROM ledger AS l  -- a list that is hashed: a join would compare each row with each scope
              WHERE l.state = 'due' AND l.channel = $1 AND l.next_due_at <= $2
-               AND NOT (l.tenant_id = ANY($4::text[])) AND NOT (l.tenant_id || '/' || l.person_id = ANY($5::text[]))
+               AND NOT (l.next_due_at <= $6 AND (l.tenant_id = ANY($4::text[])
+                                                 OR l.tenant_id || '/' || l.person_id = ANY($5::text[])))
              ORDER BY l.next_due_at
              LIMIT $3
                FOR UPDATE SKIP LOCKED
@@ -41,6 +44,7 @@ class Paced(SpreadRows):
             limit,
             [tenant for tenant, scope in behind if scope == ACCOUNT],
             [f"{tenant}/{scope}" for tenant, scope in behind],  # no tenant's name has a slash
+            behind_at,
         )
         return await self._beside(rows)
 

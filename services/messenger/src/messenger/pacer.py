@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID
 
@@ -24,8 +24,8 @@ from messenger.paced import BEGINS_WITHIN, Ours, Paced
 from messenger.pacing import ACCOUNT, Key, Pace, Taken, blocked_until
 
 WAKE_S_MIN, WAKE_S_MAX = 0.005, 30.0
-SPREAD_AFTER_S = 0.5
-"""So long (machine clock) may what waits stay in the way of the claims, while others are sent theirs."""
+SPREAD_AFTER_S = 5.0
+"""So long (machine clock) the claims pass over what waits for people, while others are sent theirs."""
 
 LOG = log("pace")
 
@@ -58,6 +58,7 @@ class Pacer:
         self._pace = pace
         self._behind: dict[Key, datetime] = {}  # scopes whose waiting messages are still to be spread
         self._behind_s = 0.0  # machine clock: since when
+        self._behind_at = datetime.max.replace(tzinfo=UTC)  # business clock: what was due by then
         self._idle = False
         self._untold = False  # of `_behind`, to whoever spreads
         self._rows: dict[UUID, list[Outreach]] = {}  # of the wave; two tenants may have the same id
@@ -72,7 +73,7 @@ class Pacer:
         self._idle = False
         if not self._behind:
             return await tx.claim(self._channel, now, limit)
-        return await tx.claim_beside(self._channel, now, limit, [*self._behind])
+        return await tx.claim_beside(self._channel, now, limit, [*self._behind], self._behind_at)
 
     async def going(self, changes: list[Change], tx: Paced, now: datetime) -> list[Change]:
         """Return those that may go at the provider's pace; the others have their moments, or `spread` gives them."""
@@ -81,7 +82,8 @@ class Pacer:
         found, behind = await tx.allotted(self._channel, changes, self._pace, now)
         if behind and not self._behind:
             self._behind_s = monotonic()
-        self._untold = self._untold or bool(behind)
+        if behind:
+            self._behind_at, self._untold = now, True
         self._behind |= behind
         self._context.metrics.paced.labels("messenger", self._channel).inc(sum(found.paced.values()))
         return found.going
@@ -89,7 +91,9 @@ class Pacer:
     async def spread(self) -> bool:
         """Give what waits its moments, once all others have been sent what they are: ten thousand take a while."""
         behind, pace = dict(self._behind), self._pace
-        if not behind or pace is None or not (self._idle or monotonic() - self._behind_s > SPREAD_AFTER_S):
+        if not behind or pace is None:
+            return False
+        if pace.by_person and not self._idle and monotonic() - self._behind_s < SPREAD_AFTER_S:
             return False
         async with self._context.database.transaction() as connection:
             await Paced(connection).spread(self._channel, behind, pace, self._context.clock.now())

@@ -20,8 +20,9 @@ from duly_chassis.service import Context
 from messenger import blocking, choosing, domain, gate, holding, outcomes, tracing
 from messenger.block_list import BlockList
 from messenger.braking import Brake
-from messenger.channel import Answer, Channel, Gate, Letter, Withheld
+from messenger.channel import Answer, Channel, Letter, Withheld
 from messenger.claims import Claimed
+from messenger.delivering import delivered
 from messenger.domain import MAIL, Change, Contact, Outreach
 from messenger.hours import Hours
 from messenger.paced import Paced
@@ -30,7 +31,6 @@ from messenger.pacing import Pace
 from messenger.unsendable import Unsendable
 from messenger.writer import Writer, unsendable
 
-BEAT_EVERY_S = 15
 WITHHELD_PAUSE_S = 0.025
 WITHHELD_PAUSE_S_MAX = 5.0
 LOG = log("sender")
@@ -87,7 +87,7 @@ class Sender:
             crash.at("send-claimed")
             began_s = time.monotonic()
             gate = self._pacer.begin(self._gate, [one.change.outreach for one in posting])
-            answers = await self._delivered([one.letter for one in posting], gate)
+            answers = await delivered(self._channel, [one.letter for one in posting], gate, self._context.beat)
             lasted_s = time.monotonic() - began_s
             await self._pacer.finished()
             self._context.metrics.send_seconds.labels("messenger", self._name).observe(lasted_s)
@@ -101,17 +101,6 @@ class Sender:
     async def spread(self) -> bool:
         """Give messages that wait for their pace their moments, beside the sending."""
         return await self._pacer.spread()
-
-    async def _delivered(self, letters: Sequence[Letter], gate: Gate) -> list[Answer]:
-        """Deliver, showing life while the relay takes its time: its own deadlines end it."""
-        delivery = asyncio.create_task(self._channel.deliver(letters, gate))
-        try:
-            while not delivery.done():
-                await asyncio.wait([delivery], timeout=BEAT_EVERY_S)
-                self._context.beat()
-        finally:
-            delivery.cancel()
-        return await delivery
 
     async def _give_way(self, answers: Sequence[Answer]) -> None:
         """Pause, longer each time, while the gate lets nothing pass: whoever holds the rows needs the time more."""
@@ -143,8 +132,9 @@ class Sender:
             if others:
                 outcomes.emit(await tx.change(others, now), now, tx)
             await outbox.put(connection, self._context.source, tx.outgoing)
+            crash.at("claim-before-commit")
         if others:  # what is only on its way now is nobody else's work
-            self._context.committed()
+            self._tell(others)
         self._count(others)
         return len(due), posting
 
@@ -226,12 +216,21 @@ class Sender:
             for before, change, answer in zip(posted, changes, answers, strict=True)
             if not isinstance(answer, Withheld)  # nothing was sent, and its number is given to the next attempt
         )
-        self._context.committed()
+        self._tell(effective)
         self._count(effective)
 
     def _failed(self, error: BaseException, attempt: int) -> None:
         self._context.beat()  # these answers are all we know: nobody may take the waiting for death
         LOG.warning("settle_waits", error=label(error), attempt=attempt)
+
+    def _tell(self, changes: Sequence[Change]) -> None:
+        """Wake who has work now: mostly the relay alone, for each loop that looks in vain costs a transaction."""
+        now = self._context.clock.now()  # a driven clock may have passed what was in the future when it was written
+        due = any(change.next_due_at is not None and change.next_due_at <= now for change in changes)
+        if due or self._brakes:
+            self._context.committed()
+        else:
+            self._context.told()
 
     def _count(self, changes: Sequence[Change]) -> None:
         for change in changes:

@@ -98,6 +98,10 @@ class Settings(SlackOptions, SmsSettings, TeamsOptions):
     pacing: Literal["wait", "report"] = "wait"
     """Keep to the providers' pace; a rehearsal, whose clock jumps, only reports what would have waited."""
 
+    not_there_after_s: float = Field(default=0, ge=0, le=120)
+    """How long after a provider said that it has no such message it is asked once more, before it is believed (machine
+    clock): for a rehearsal, whose clock jumps over the time in which it may still take one."""
+
     brakes: Literal["hold", "report"] = "hold"
     """Whether the brakes that trip by a rule hold messages; a rehearsal only reports what they would have held."""
 
@@ -131,7 +135,8 @@ class Settings(SlackOptions, SmsSettings, TeamsOptions):
     """Sending loops for mail side by side; one was the fastest on two cores (benchmarks)."""
 
     sender_batch_max: int = Field(default=32, ge=1, le=32)
-    """Messages one loop has on their way at once; all loops of a process, over all channels, share 32 equally."""
+    """Messages one loop has on their way at once. The loops of mail and Teams share 32 equally, for what a crash leaves
+    of them waits for a person; Slack and SMS, which can be asked, have 32 each."""
 
     lease_s: float = Field(default=6, ge=1, le=60)
     """How long a mail on its way is believed to be alive without a sign of its sender (machine clock)."""

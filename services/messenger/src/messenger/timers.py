@@ -29,6 +29,7 @@ async def elsewhere(rows: Sequence[Claimed], now: datetime, tx: Ledger) -> None:
 async def unanswered(rows: Sequence[Claimed], now: datetime, tx: Ledger) -> None:
     """Move on what was sent and ended by nothing; what has ended meanwhile rests. Nothing is told anew."""
     await tx.change([choosing.unanswered(row, contact, stops, now) for row, contact, stops in rows], now)
+    crash.at("move-decided")
 
 
 async def held(rows: Sequence[Claimed], now: datetime, tx: Ledger, *, hours: Mapping[str, Hours]) -> None:
@@ -51,3 +52,4 @@ async def released(brakes: Sequence[Brake], now: datetime, tx: Ledger, *, interv
         begin = max(now, brake.free_at or now)
         number = await tx.let_go(brake, begin, interval, now)
         await tx.freed(brake, begin + number * interval, spent=number < FREE_MAX)
+    crash.at("held-let-go")
