@@ -44,7 +44,7 @@ SHIPPED = PROJECT / "services/messenger/src/messenger/templates/deadline-reminde
 SENDER, PUBLIC, TOKEN = "+447400999999", "https://hooks.example", "campaign-token-of-nobody"
 SHARES = lies.Shares(error=12, cut=12, late=3)
 """No refusal for now: its pauses are minutes of the wall clock."""
-PEOPLE, STOPPED_FROM = 30, 100
+PEOPLE, STOPPED_FROM, STOPPED_TO = 30, 100, 700
 TELL_EVERY_S, LOOK_S = 0.4, 0.1
 STOPPED_EVERY = 5  # messages
 AHEAD_S = 2.0
@@ -124,7 +124,7 @@ class Talking:
     async def go_on(self) -> None:
         """Tell, call back and stop until nobody has to die any more."""
         facts = [_person(tenant, number) for tenant in (CHATS, TEXTS, HALTS) for number in range(PEOPLE)]
-        await self._tell([*facts, *(_person(TEXTS, number) for number in range(STOPPED_FROM, 2 * STOPPED_FROM))])
+        await self._tell([*facts, *(_person(TEXTS, number) for number in range(STOPPED_FROM, STOPPED_TO))])
         async with asyncio.TaskGroup() as tasks:
             for task in (self._telling(), self._reporting(), self._stopping(), self._watching()):
                 tasks.create_task(task)
@@ -169,7 +169,7 @@ class Talking:
 
     async def _stopping(self) -> None:
         """Have one person after the other say STOP when a text to them is due."""
-        for number in range(STOPPED_FROM, 2 * STOPPED_FROM):
+        for number in range(STOPPED_FROM, STOPPED_TO):
             if not self.going:
                 break
             await self._ask(TEXTS, "text-notice", 10_000 + number, number)
