@@ -23,7 +23,7 @@ from duly_chassis.logs import configure
 from duly_contracts.decode import Fact
 from messenger.app import build
 from messenger.domain import Leg
-from messenger.plans import ChannelPolicy
+from messenger.planning.plans import ChannelPolicy
 from messenger.settings import Settings
 from messenger.store import Store
 

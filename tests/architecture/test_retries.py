@@ -10,17 +10,17 @@ Loop = ast.While | ast.For | ast.AsyncFor
 POLLS = {
     "duly_chassis.loops.Supervised._pause": "the supervisor's tick: retry.in_place tries, this waits for work",
     "duly_chassis.consumer.Consumer.wait_for_release": "asks whether a person has released a brake; nothing failed",
-    "messenger.delivering.delivered": "shows life while the relay answers; the channel's own deadlines end it",
-    "messenger.asking.Asker._asked": "holds a lease while the provider answers; its own deadline ends it",
+    "messenger.sending.delivering.delivered": "shows life while the relay answers; the channel's own deadlines end it",
+    "messenger.settling.asking.Asker._asked": "holds a lease while the provider answers; its own deadline ends it",
     "duly_cli.rehearsal.idle.Idle.wait": "asks whether all services rest; nothing failed, and it ends after 180 s",
     "duly_chassis.serving.settled": "asks whether the services are ready; ends at its deadline",
     "duly_chassis.serving._served": "asks whether uvicorn listens, which tells nobody; ends with its task",
     "duly_local.stack.Stack._ask_to_end": "no poll: waits for each child once, within that child's time",
-    "messenger.smtp_connect._reach": "tries each address of the relay once, before there is a connection or a letter",
+    "messenger.smtp.connect._reach": "tries each address of the relay once, before there is a connection or a letter",
     "duly_local.waiting.until": "the one poll of the local stack; with a deadline",
     "duly_local.accept_log.AcceptLog._write": "writes each group of lines once; whoever waits for one is told",
-    "messenger.http_gate._written": "as messenger.smtp._drain",
-    "messenger.smtp._drain": "a full socket tells only its transport, so that is asked; in the gate's deadline",
+    "messenger.http.gate._written": "as messenger.smtp.channel._drain",
+    "messenger.smtp.channel._drain": "a full socket tells only its transport, so that is asked; in the gate's deadline",
     "duly_chassis.applying.Applying._alone": "three tries of one record without a pause, then it is a dead letter",
 }
 TENACITY_IN = {"duly_chassis.retry": "the one policy of waiting"}

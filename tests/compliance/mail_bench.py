@@ -9,8 +9,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from messenger.channel import Bounds, Letter
-from messenger.smtp import SmtpChannel
-from messenger.smtp_settings import SmtpSettings
+from messenger.smtp.channel import SmtpChannel
+from messenger.smtp.relay import SmtpSettings
 from tests.compliance.bench import CANARY, Deed
 from tests.unit.messenger.scripted_smtp import OK, Act, ScriptedSmtp, scripted_smtp
 

@@ -19,10 +19,10 @@ from slack_sdk import WebClient
 
 from duly_chassis.clock import SystemClock
 from messenger.channel import Bounds, Letter, short_token
-from messenger.slack import SlackChannel
-from messenger.slack_client import SlackSettings
-from messenger.twilio_client import TwilioSettings
-from messenger.twilio_sms import TwilioSms
+from messenger.slack.channel import SlackChannel
+from messenger.slack.client import SlackSettings
+from messenger.twilio.channel import TwilioSms
+from messenger.twilio.client import TwilioSettings
 from tests.compliance.bench import CANARY, Deed
 from tests.peers.vendor_letters import TENANT, letter
 from tests.peers.vendors import (

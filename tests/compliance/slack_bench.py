@@ -12,8 +12,8 @@ from duly_local.slack_fake import serving
 from duly_local.slack_methods import POST, SlackFake
 from duly_local.slack_state import Workspace
 from messenger.channel import Bounds, Letter, Note
-from messenger.slack import SlackChannel
-from messenger.slack_client import SlackSettings
+from messenger.slack.channel import SlackChannel
+from messenger.slack.client import SlackSettings
 from tests.compliance.bench import CANARY, Deed
 from tests.support.waiting import until
 

@@ -13,8 +13,8 @@ from duly_local.lies import Lie, Lies
 from duly_local.twilio_fake import ACCEPTED, ACCOUNT, serving
 from duly_local.twilio_methods import TwilioFake
 from messenger.channel import Bounds, Letter, Note, short_token
-from messenger.twilio_client import TwilioSettings
-from messenger.twilio_sms import TwilioSms
+from messenger.twilio.channel import TwilioSms
+from messenger.twilio.client import TwilioSettings
 from tests.compliance.bench import CANARY, Deed
 from tests.support.waiting import until
 

@@ -14,9 +14,9 @@ from duly_local.lying import Deed as Asked
 from duly_local.lying import Liar, Reply
 from duly_local.standing_in import listening
 from messenger.channel import Letter, Note
-from messenger.chat_layout import Part
-from messenger.teams import TeamsChannel, TeamsSettings
-from messenger.teams_card import body
+from messenger.teams.channel import TeamsChannel, TeamsSettings
+from messenger.words.chat_layout import Part
+from messenger.words.teams_card import body
 from tests.compliance.bench import CANARY, Deed
 from tests.support.waiting import until
 

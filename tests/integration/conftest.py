@@ -15,7 +15,7 @@ import roster.app
 import roster.settings
 from duly_chassis.clock import DrivenClock
 from duly_local.stack import Endpoints
-from messenger.bounce_door import BounceDoor
+from messenger.bounces.door import BounceDoor
 from tests.support import callbacks, databases, kafka, toy
 from tests.support.bench import Bench, bench
 from tests.support.hosted import GROUP, Outside

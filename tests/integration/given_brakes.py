@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from messenger import answers, brake_orders
+from messenger import answers
 from messenger.channel import Accepted, Answer, RefusedForNow
-from messenger.holding import Limits
+from messenger.limits.holding import Limits
+from messenger.orders import brakes as brake_orders
 from messenger.sender import Sender
 from messenger.store import Store
 from tests.support.bench import Bench

@@ -14,10 +14,10 @@ from duly_chassis.routes import Routes
 from duly_chassis.scrape import Scrape
 from duly_chassis.traces import Traces
 from duly_chassis.web import Refusal
-from messenger import bounce_orders
 from messenger.app import build
-from messenger.bounce_door import BounceDoor
-from messenger.dsn import MAIL_BYTES_MAX
+from messenger.bounces.door import BounceDoor
+from messenger.bounces.dsn import MAIL_BYTES_MAX
+from messenger.orders import bounces as bounce_orders
 from tests.integration.given_bounces import (
     FAILED,
     OUTREACH,
@@ -109,7 +109,7 @@ def _away() -> Any:
 async def test_door_bounds_its_connections(
     messengers: Bench, door: BounceDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("messenger.bounce_door.CONNECTIONS_MAX", 2)
+    monkeypatch.setattr("messenger.bounces.door.CONNECTIONS_MAX", 2)
     back = await sent(messengers)
     held = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(2)]
     assert [(await reader.readline())[:3] for reader, _ in held] == [b"220", b"220"]

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from messenger import answers, bounce_orders, taking
-from messenger.bounce_door import BounceDoor
+from messenger import answers
+from messenger.bounces import taking
+from messenger.bounces.door import BounceDoor
 from messenger.channel import Accepted, Answer, InDoubt
+from messenger.orders import bounces as bounce_orders
 from tests.integration.given_bounces import (
     FAILED,
     OUTREACH,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from duly_chassis.web import Refusal
-from messenger import answers, brake_orders
+from messenger import answers
+from messenger.orders import brakes as brake_orders
 from messenger.store import Store
 from tests.integration.given_brakes import (
     A_SECOND,

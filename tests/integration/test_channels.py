@@ -17,8 +17,7 @@ from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachRequestedV2
 from duly_contracts.people import PersonalData
 from duly_local.stack import Endpoints
-from messenger import answers, asking, channels, orders
-from messenger.asking import Asker, Asking
+from messenger import answers, channels
 from messenger.channel import (
     Accepted,
     InDoubt,
@@ -28,13 +27,16 @@ from messenger.channel import (
     RefusedForNow,
     Unclear,
 )
-from messenger.leases import Leases
-from messenger.letters import Letters
-from messenger.plans import ChannelPolicy, ChannelPolicyChanged
+from messenger.orders import parked as orders
+from messenger.planning.plans import ChannelPolicy, ChannelPolicyChanged
 from messenger.sender import Sender
-from messenger.slack_writer import SlackWriter
+from messenger.sending.leases import Leases
+from messenger.settling import asking
+from messenger.settling.asking import Asker, Asking
 from messenger.store import Store
-from messenger.teams_writer import TeamsWriter
+from messenger.words.letters import Letters
+from messenger.words.slack_writer import SlackWriter
+from messenger.words.teams_writer import TeamsWriter
 from tests.integration.test_ledger import order
 from tests.support import post
 from tests.support.bench import Bench, bench

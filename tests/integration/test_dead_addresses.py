@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 
 from duly_chassis.web import Refusal
-from messenger import bounce_orders, reading
-from messenger.bounce_door import BounceDoor
+from messenger import reading
+from messenger.bounces.door import BounceDoor
+from messenger.orders import bounces as bounce_orders
 from tests.integration.given_bounces import (
     SENT,
     STATE,

@@ -14,14 +14,15 @@ from duly_chassis import outbox
 from duly_chassis.applying import Counted
 from duly_chassis.database import Connection
 from duly_chassis.web import Refusal
-from messenger import answers, orders
+from messenger import answers
 from messenger.app import sending
 from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow, Withheld
-from messenger.hours import Hours
-from messenger.leases import Leases
-from messenger.ledger import Ledger
+from messenger.orders import parked as orders
+from messenger.planning.hours import Hours
+from messenger.sending.leases import Leases
+from messenger.sending.ledger import Ledger
 from messenger.store import Store
-from messenger.wording import Words
+from messenger.words.wording import Words
 from tests.support import post
 from tests.support.bench import Bench
 from tests.support.post import Post, sender
@@ -86,7 +87,7 @@ async def test_answer_written_while_the_clock_passes_its_moment_wakes_every_loop
         messengers.clock.move_to(DUE)
         return done
 
-    monkeypatch.setattr("messenger.ledger.Ledger.change", change)
+    monkeypatch.setattr("messenger.sending.ledger.Ledger.change", change)
     await ask(messengers, Tape())
     await sender(context, Post(InDoubt("timeout"))).step()
 

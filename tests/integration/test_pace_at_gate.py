@@ -14,12 +14,12 @@ from duly_chassis.clock import SystemClock
 from duly_local import accept_log
 from duly_local.slack_fake import serving
 from duly_local.slack_state import Workspace
-from messenger.asking import Asker, Asking
 from messenger.channel import Answer, Gate, Letter, Listening, NotAsked, RefusedForNow, Withheld
-from messenger.pacing import Pace
+from messenger.limits.pacing import Pace
 from messenger.sender import Sender
-from messenger.slack import SlackChannel
-from messenger.slack_client import SlackSettings
+from messenger.settling.asking import Asker, Asking
+from messenger.slack.channel import SlackChannel
+from messenger.slack.client import SlackSettings
 from tests.integration.test_pacing import A_SECOND, ONE_A_SECOND_EACH, TWO_A_SECOND, fill
 from tests.support.bench import Bench
 from tests.support.post import ALWAYS, Notes, Post, Provider, asker, noting, rules

@@ -8,7 +8,7 @@ import pytest
 
 from messenger import answers
 from messenger.channel import RefusedForNow
-from messenger.pacing import SPREAD_AT_CLAIM_MAX, Pace
+from messenger.limits.pacing import SPREAD_AT_CLAIM_MAX, Pace
 from tests.support.bench import Bench
 from tests.support.post import Post, noting
 from tests.support.records import DUE, MOMENT, Tape, person, requested

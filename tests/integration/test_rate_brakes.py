@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from messenger import answers
-from messenger.braking import hour_of
+from messenger.limits.braking import hour_of
 from tests.integration.given_brakes import (
     A_MINUTE,
     A_WEEK,

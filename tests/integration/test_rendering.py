@@ -11,12 +11,12 @@ import pytest
 
 from duly_chassis.addresses import Mailbox
 from messenger.counts import Counts
-from messenger.letters import Letters
-from messenger.mail import MailWriter
-from messenger.renderer import ChildRenderer
-from messenger.sandbox import Sources
 from messenger.sender import Sender
 from messenger.templates import Catalogue, shipped
+from messenger.templating.renderer import ChildRenderer
+from messenger.templating.sandbox import Sources
+from messenger.words.letters import Letters
+from messenger.words.mail import MailWriter
 from tests.support.bench import Bench
 from tests.support.post import Post, rules
 from tests.support.records import Tape, person, requested
@@ -31,9 +31,9 @@ STATE = "SELECT message || ' ' || state || ' ' || reason FROM ledger ORDER BY ou
 async def child_fixture(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ChildRenderer]:
     """Give a child the time that a second of processor time takes on a busy machine."""
     for name in (
-        "renderer.ANSWER_WITHIN_S",
-        "renderer.START_WITHIN_S",
-        "drafts.RENDERING_S_MAX",
+        "templating.renderer.ANSWER_WITHIN_S",
+        "templating.renderer.START_WITHIN_S",
+        "words.drafts.RENDERING_S_MAX",
     ):
         monkeypatch.setattr(f"messenger.{name}", 8.0)
     child = ChildRenderer(Counts())

@@ -15,10 +15,13 @@ from duly_chassis.web import Refusal
 from duly_contracts.decode import Fact
 from duly_contracts.people import PersonalData
 from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
-from messenger import block_orders, blocking, blocks, handlers
-from messenger.block_list import BlockList
+from messenger import handlers
+from messenger.blocks import blocking
+from messenger.blocks import rows as blocks
+from messenger.blocks.block_list import BlockList
 from messenger.channel import InDoubt, Letter, RefusedForGood
 from messenger.domain import CHANNELS, Contact, Outreach
+from messenger.orders import blocks as block_orders
 from messenger.sender import Sender
 from messenger.store import Store
 from tests.support import callbacks

@@ -16,13 +16,13 @@ from duly_local.lies import Lie, Lies
 from duly_local.slack_fake import serving
 from duly_local.slack_state import Workspace
 from duly_local.stack import Endpoints
-from messenger.asking import Asker, Asking
 from messenger.channels import set_up
-from messenger.letters import Letters
 from messenger.sender import Sender
-from messenger.slack import SlackChannel
-from messenger.slack_client import SlackSettings
-from messenger.slack_writer import SlackWriter
+from messenger.settling.asking import Asker, Asking
+from messenger.slack.channel import SlackChannel
+from messenger.slack.client import SlackSettings
+from messenger.words.letters import Letters
+from messenger.words.slack_writer import SlackWriter
 from tests.support.bench import Bench, bench
 from tests.support.post import ALWAYS, rules
 from tests.support.records import MOMENT, Tape, person, requested

@@ -47,7 +47,7 @@ async def gap_in_the_claim(messengers: Bench, monkeypatch: pytest.MonkeyPatch) -
         await self._connection.execute("SET LOCAL duly.claims = 'no'")
         return found
 
-    monkeypatch.setattr("messenger.ledger.Ledger.claim", claim)
+    monkeypatch.setattr("messenger.sending.ledger.Ledger.claim", claim)
     await messengers.outside.execute("SELECT pg_advisory_lock($1)", GAP)
     yield
     await messengers.outside.execute("SELECT pg_advisory_unlock($1)", GAP)

@@ -96,7 +96,7 @@ def test_up_starts_no_server_of_its_own_when_all_three_exist(
         assert waiting.until(lambda: "fire-eve" in about(servers), within_s=TOLD_WITHIN_S), up.err
         ended = up.stop()
 
-    assert [words for words in children if words[1:] != ["-m", "messenger.render_child"]] == []
+    assert [words for words in children if words[1:] != ["-m", "messenger.templating.render_child"]] == []
     assert not {"kafka", "postgres", "mails"} & {path.name for path in state.iterdir()}
     assert f"Kafka        {servers.kafka_bootstrap}\n" in up.out
     assert "mails        go to DULY_SMTP_URL\n" in up.out

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from duly_contracts.people import PersonalData
-from messenger.bounce_door import BounceDoor
-from messenger.return_path import ReturnPath
-from messenger.smtp import SmtpChannel
-from messenger.smtp_settings import parse_smtp_url
+from messenger.bounces.door import BounceDoor
+from messenger.bounces.return_path import ReturnPath
+from messenger.smtp.channel import SmtpChannel
+from messenger.smtp.relay import parse_smtp_url
 from tests.peers import postfix
 from tests.peers.postfix import BOUNCES, KNOWN, NO_DOMAIN, UNKNOWN, Postfix
 from tests.support import post

@@ -12,8 +12,8 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from messenger.channel import Accepted, Answer, InDoubt, Letter, NotThere, RefusedForGood, RefusedForNow
-from messenger.slack import SlackChannel
-from messenger.slack_client import SlackSettings
+from messenger.slack.channel import SlackChannel
+from messenger.slack.client import SlackSettings
 from tests.peers.vendor_letters import letter, now, opened, sought
 from tests.peers.vendors import PEOPLE, SLACK_TOKEN, Emulated, mail_of
 

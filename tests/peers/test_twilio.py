@@ -13,8 +13,8 @@ import pytest
 
 from duly_chassis.clock import SystemClock
 from messenger.channel import Accepted, Answer, InDoubt, Letter, NotThere, RefusedForGood, RefusedForNow
-from messenger.twilio_client import TwilioSettings
-from messenger.twilio_sms import TwilioSms
+from messenger.twilio.channel import TwilioSms
+from messenger.twilio.client import TwilioSettings
 from tests.peers.vendor_letters import letter, now, opened, sought
 from tests.peers.vendors import TWILIO_NUMBER, TWILIO_SERVICE, TWILIO_SID, TWILIO_TOKEN, Emulated
 

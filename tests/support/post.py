@@ -8,17 +8,17 @@ from uuid import UUID
 
 from duly_chassis.addresses import Mailbox
 from duly_chassis.service import Context
-from messenger.asking import Asker, Asking
+from messenger.bounces.return_path import ReturnPath
 from messenger.channel import Accepted, Answer, Channel, Found, Gate, Letter, Note, NotThere, Sought, Withheld
-from messenger.claims import Claimed
 from messenger.domain import Contact, Outreach, address
-from messenger.hours import Hours
-from messenger.letters import Letters, ReturningLetters
-from messenger.mail import MailWriter
-from messenger.pacing import Pace
-from messenger.return_path import ReturnPath
+from messenger.limits.pacing import Pace
+from messenger.planning.hours import Hours
 from messenger.sender import Rules, Sender
-from messenger.unsendable import AddressRefused
+from messenger.sending.claims import Claimed
+from messenger.settling.asking import Asker, Asking
+from messenger.words.letters import Letters, ReturningLetters
+from messenger.words.mail import MailWriter
+from messenger.words.unsendable import AddressRefused
 
 ALWAYS = Hours(time(0), time(0), "UTC")
 

@@ -2,7 +2,7 @@
 
 import aiosmtplib
 
-from messenger.return_path import ReturnPath
+from messenger.bounces.return_path import ReturnPath
 
 DOMAIN = "bounces.example.org"
 KEY = "a key of the tests with 32 characters and more"

@@ -14,11 +14,11 @@ from uuid import UUID
 
 from duly_chassis.addresses import Mailbox
 from messenger.channel import Letter
-from messenger.drafts import Shared
-from messenger.mail import MailWriter
-from messenger.request import Reader, Request
-from messenger.template_files import Wording
 from messenger.templates import Catalogue, shipped
+from messenger.templating.files import Wording
+from messenger.words.drafts import Shared
+from messenger.words.mail import MailWriter
+from messenger.words.request import Reader, Request
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORD = os.environ.get("DULY_GOLDEN") == "1"  # the diff is then reviewed as prose

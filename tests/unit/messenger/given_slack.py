@@ -18,8 +18,8 @@ from messenger.channel import (
     Note,
     Sought,
 )
-from messenger.slack import SlackChannel
-from messenger.slack_client import SlackSettings
+from messenger.slack.channel import SlackChannel
+from messenger.slack.client import SlackSettings
 from tests.unit.messenger.gates import open_gate
 from tests.unit.messenger.scripted_http import Act, ScriptedHttp, said, scripted_http
 

@@ -14,8 +14,8 @@ from messenger.channel import (
     RefusedForGood,
     RefusedForNow,
 )
-from messenger.smtp import SmtpChannel
-from messenger.smtp_settings import SmtpSettings
+from messenger.smtp.channel import SmtpChannel
+from messenger.smtp.relay import SmtpSettings
 from tests.unit.messenger.gates import open_gate
 from tests.unit.messenger.scripted_smtp import Act, ScriptedSmtp, scripted_smtp
 

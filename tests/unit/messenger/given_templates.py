@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from messenger import templates
-from messenger.template_files import TemplateRefused
 from messenger.templates import load
+from messenger.templating.files import TemplateRefused
 
 SHIPPED = Path(templates.__file__).parent / "templates" / "deadline-reminder" / "1"
 EN_WORDS = SHIPPED / "en.yaml"

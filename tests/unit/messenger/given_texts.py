@@ -14,8 +14,8 @@ from duly_local.lies import Lies
 from duly_local.twilio_fake import ACCOUNT, TOKEN
 from duly_local.twilio_methods import TwilioFake
 from messenger.channel import Letter, Note, Sought, short_token
-from messenger.twilio_client import TwilioSettings
-from messenger.twilio_sms import TwilioSms
+from messenger.twilio.channel import TwilioSms
+from messenger.twilio.client import TwilioSettings
 from tests.unit.messenger.scripted_http import Act, scripted_http
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from duly_chassis.clock import DrivenClock
 from messenger.app import build
-from messenger.bounces import Kind, Report, effect
+from messenger.bounces.effects import Kind, Report, effect
 from messenger.channel import Accepted, Answer, InDoubt
 from messenger.domain import Contact, Outreach, consider, forbidden, settled
-from messenger.hours import Hours
+from messenger.planning.hours import Hours
 from messenger.settings import Settings
 from tests.support.post import ALWAYS
 from tests.support.returned import DOMAIN, KEY, OLD_KEY

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from messenger import braking
-from messenger.braking import ALL, KILL_SWITCH, PROVIDER, SEND_RATE, Brake, Signs
 from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow, Withheld
 from messenger.domain import Outreach
+from messenger.limits import braking
+from messenger.limits.braking import ALL, KILL_SWITCH, PROVIDER, SEND_RATE, Brake, Signs
 
 NOW = datetime(2026, 3, 18, 9, 59, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from duly_chassis.clock import SystemClock
 from messenger import app, channels
 from messenger.channels import Given, Line, Way
-from messenger.pacing import Pace
+from messenger.limits.pacing import Pace
 from messenger.settings import Settings
 from tests.support.post import ALWAYS, Notes, Post, Provider
 

@@ -9,8 +9,8 @@ from duly_chassis.clock import SystemClock
 from duly_chassis.plain import setting_faults
 from messenger.channel import Bounds
 from messenger.settings import Settings
-from messenger.slack import SlackChannel
-from messenger.twilio_sms import TwilioSms
+from messenger.slack.channel import SlackChannel
+from messenger.twilio.channel import TwilioSms
 
 CANARY = "canary-4711"
 TWILIO = {"twilio_account_sid": "AC" + "0" * 32, "twilio_auth_token": CANARY, "sms_from": "+15005550006"}

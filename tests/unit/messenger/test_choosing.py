@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from duly_contracts.outreach import Ending
 from duly_contracts.training import TrainingCompletedV1
-from messenger import choosing
 from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow, Withheld
 from messenger.domain import Change, Contact, Leg, Outreach
-from messenger.hours import Hours, opens_at, permitted_after
+from messenger.planning import choosing
+from messenger.planning.hours import Hours, opens_at, permitted_after
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 HALF_HOUR = timedelta(minutes=30)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messenger import dsn
-from messenger.bounces import Kind, Report
+from messenger.bounces import dsn
+from messenger.bounces.effects import Kind, Report
 
 CORPUS = Path(__file__).with_name("returned")
 SAID = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duly_chassis.addresses import Mailbox, NotAnAddress, checked_address, parse_mailbox
-from messenger.headers import clean, mailbox_header, shortened, text_header
+from messenger.words.headers import clean, mailbox_header, shortened, text_header
 
 BREAKS = ["\r", "\n", "\r\n", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\0", "\x7f"]
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=250)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from messenger import choosing, domain
+from messenger import domain
 from messenger.domain import Contact
-from messenger.hours import Hours, closes_at, opens_at, permitted_after
+from messenger.planning import choosing
+from messenger.planning.hours import Hours, closes_at, opens_at, permitted_after
 from messenger.settings import Settings
 from tests.unit.messenger.test_bounce_effects import BASE, row
 

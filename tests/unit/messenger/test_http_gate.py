@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp import ClientSession
 
-from messenger import http_gate
 from messenger.channel import Accepted, Answer, Gate, InDoubt, Letter, RefusedForNow, Withheld
-from messenger.http_client import ANSWER_BYTES_MAX, Astray, HttpClient, HttpSettings, HttpUrlError
-from messenger.http_turn import NotGated
+from messenger.http import gate as http_gate
+from messenger.http.client import ANSWER_BYTES_MAX, Astray, HttpClient, HttpSettings, HttpUrlError
+from messenger.http.turn import NotGated
 from tests.unit.messenger.gates import open_gate, recording_gate, shut_gate, slow_gate
 from tests.unit.messenger.scripted_http import Act, ScriptedHttp, said, scripted_http
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from babel import Locale
 
-from messenger.moments import zone_name
+from messenger.words.moments import zone_name
 from tests.unit.messenger.given_mails import (
     ANN,
     PEOPLE,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from messenger.unsendable import AddressRefused, BadValue, MissingValue, TooLarge, UnknownTemplate, Unsendable
+from messenger.words.unsendable import AddressRefused, BadValue, MissingValue, TooLarge, UnknownTemplate, Unsendable
 from tests.unit.messenger.given_mails import (
     ANN,
     VALUES,

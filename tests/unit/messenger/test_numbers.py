@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messenger.numbers import mobile
-from messenger.unsendable import AddressRefused
+from messenger.words.numbers import mobile
+from messenger.words.unsendable import AddressRefused
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messenger.domain import Change, Outreach
-from messenger.pacing import ACCOUNT, Held, Pace, allot, take
+from messenger.limits.pacing import ACCOUNT, Held, Pace, allot, take
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 EACH = Pace(1.0, by_person=True)

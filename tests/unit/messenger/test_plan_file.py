@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from duly_chassis.policy_file import PolicyError
 from messenger.domain import Leg
 from messenger.plan_file import PlanFile, load
-from messenger.plans import ChannelPolicy
+from messenger.planning.plans import ChannelPolicy
 
 POLICIES = Path(__file__).parents[3] / "policies"
 SHIPPED = POLICIES / "channels.yaml"

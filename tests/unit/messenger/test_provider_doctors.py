@@ -11,9 +11,10 @@ from duly_chassis.doctor import Finding, State, found
 from duly_local import slack_fake, twilio_fake
 from duly_local.slack_state import SCOPES, Workspace
 from duly_local.twilio_methods import TwilioFake
-from messenger import slack_doctor, twilio_doctor
-from messenger.http_client import ANSWER_BYTES_MAX
+from messenger.http.client import ANSWER_BYTES_MAX
 from messenger.settings import Settings
+from messenger.slack import doctor as slack_doctor
+from messenger.twilio import doctor as twilio_doctor
 from tests.unit.messenger.scripted_http import said, scripted_http
 
 CANARY = "canary-4711"

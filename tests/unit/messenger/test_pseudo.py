@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from messenger.channel import Letter
-from messenger.request import Reader
 from messenger.templates import load
+from messenger.words.request import Reader
 from tests.unit.messenger.given_mails import a_request, a_writer, part
 from tests.unit.messenger.given_templates import SHIPPED, a_version, exchange
 from tests.unit.messenger.seen_html import Texts

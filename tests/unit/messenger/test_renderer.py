@@ -16,11 +16,11 @@ import pytest
 from duly_local import waiting
 from messenger.counts import Counts
 from messenger.domain import Outreach
-from messenger.renderer import ChildRenderer
-from messenger.sandbox import Sources
-from messenger.template_files import Wording
 from messenger.templates import Catalogue, shipped
-from messenger.unsendable import Breach, Later, TooLarge, Unsendable
+from messenger.templating.files import Wording
+from messenger.templating.renderer import ChildRenderer
+from messenger.templating.sandbox import Sources
+from messenger.words.unsendable import Breach, Later, TooLarge, Unsendable
 from messenger.writer import unsendable
 from tests.unit.messenger.given_mails import ANN, NOW, OUTREACH_ID, VALUES, a_request, a_writer
 
@@ -36,9 +36,9 @@ def a_wording(html: str) -> Wording:
 @pytest.fixture(name="child")
 async def child_fixture(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ChildRenderer]:
     """Give a child the time that a second of processor time takes on a busy machine."""
-    monkeypatch.setattr("messenger.renderer.ANSWER_WITHIN_S", 40.0)
-    monkeypatch.setattr("messenger.renderer.START_WITHIN_S", 40.0)
-    monkeypatch.setattr("messenger.drafts.RENDERING_S_MAX", 40.0)
+    monkeypatch.setattr("messenger.templating.renderer.ANSWER_WITHIN_S", 40.0)
+    monkeypatch.setattr("messenger.templating.renderer.START_WITHIN_S", 40.0)
+    monkeypatch.setattr("messenger.words.drafts.RENDERING_S_MAX", 40.0)
     child = ChildRenderer(Counts())
     yield child
     await child.close()
@@ -162,7 +162,7 @@ async def test_message_is_parked_when_children_die_over_it_again_and_again(child
 
 
 async def test_child_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch, child: ChildRenderer) -> None:
-    monkeypatch.setattr("messenger.renderer.ANSWER_WITHIN_S", 0.2)
+    monkeypatch.setattr("messenger.templating.renderer.ANSWER_WITHIN_S", 0.2)
     await child.ready()
     stopped = child.pid
     assert stopped is not None
@@ -211,7 +211,7 @@ async def test_child_holds_no_setting_and_no_password(monkeypatch: pytest.Monkey
 def test_child_takes_its_limits_before_it_reads_a_job() -> None:
     """S-29: 256 MB, no file, no dump; whether a system enforces the first is its own affair (decision 0015)."""
     program = (
-        "import resource\nfrom messenger.render_child import limit\nlimit()\n"
+        "import resource\nfrom messenger.templating.render_child import limit\nlimit()\n"
         "print([resource.getrlimit(getattr(resource, f'RLIMIT_{name}')) for name in ('AS', 'FSIZE', 'CORE')])"
     )
     said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=40)
@@ -227,7 +227,7 @@ async def test_child_is_small(child: ChildRenderer) -> None:
 
 def test_child_ends_with_its_parent_even_when_that_is_killed() -> None:
     program = (
-        "import asyncio\nfrom messenger.counts import Counts\nfrom messenger.renderer import ChildRenderer\n"
+        "import asyncio\nfrom messenger.counts import Counts\nfrom messenger.templating.renderer import ChildRenderer\n"
         "async def main():\n child = ChildRenderer(Counts())\n await child.ready()\n print(child.pid, flush=True)\n"
         " await asyncio.sleep(60)\nasyncio.run(main())"
     )
@@ -256,7 +256,7 @@ async def test_writer_parks_what_breaches_and_writes_the_others(child: ChildRend
 async def test_writer_leaves_for_later_what_would_hold_the_rows_too_long(
     monkeypatch: pytest.MonkeyPatch, child: ChildRenderer
 ) -> None:
-    monkeypatch.setattr("messenger.drafts.RENDERING_S_MAX", -1.0)
+    monkeypatch.setattr("messenger.words.drafts.RENDERING_S_MAX", -1.0)
     writer = a_writer(renderer=child)
     await writer.prepare([a_request()])
 

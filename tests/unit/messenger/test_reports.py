@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 
 from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
-from messenger import block_list, reports
-from messenger.block_list import BlockList
-from messenger.reports import Standing
+from messenger.blocks import block_list
+from messenger.blocks.block_list import BlockList
+from messenger.settling import reports
+from messenger.settling.reports import Standing
 from tests.support.records import MOMENT
 from tests.unit.messenger.test_bounce_effects import row
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from messenger.retry_after import http_date, retry_after_s
+from messenger.http.retry_after import http_date, retry_after_s
 
 NOW = datetime(2026, 3, 17, 8, 0, 0, tzinfo=UTC)
 FORMS: list[tuple[str | None, float | None]] = [

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duly_chassis.addresses import checked_address
-from messenger.return_path import PREFIX, ReturnPath, Ticket, tenant_hash
+from messenger.bounces.return_path import PREFIX, ReturnPath, Ticket, tenant_hash
 from tests.support.returned import DOMAIN, KEY, OLD_KEY, PATH
 
 TENANT = st.from_regex(r"[a-z0-9-]{1,40}", fullmatch=True)

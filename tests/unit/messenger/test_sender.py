@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from duly_chassis.service import Context
-from messenger import delivering
 from messenger.channel import Accepted, Answer, Gate, Letter, Withheld
 from messenger.sender import WITHHELD_PAUSE_S_MAX, Sender
+from messenger.sending import delivering
 from messenger.writer import Writer
 from tests.support.post import rules
 from tests.unit.messenger.gates import open_gate

@@ -11,15 +11,15 @@ import pytest
 from duly_local import accept_log
 from duly_local.slack_methods import POST
 from duly_local.slack_state import GENERAL, OLD
-from messenger import slack_people
 from messenger.channel import (
     Accepted,
     Answer,
     RefusedForGood,
     RefusedForNow,
 )
-from messenger.slack import SlackChannel, escaped
-from messenger.slack_client import SlackClient, SlackSettings, api_url
+from messenger.slack import people as slack_people
+from messenger.slack.channel import SlackChannel, escaped
+from messenger.slack.client import SlackClient, SlackSettings, api_url
 from tests.unit.messenger.given_slack import (
     ANN,
     TOKEN,

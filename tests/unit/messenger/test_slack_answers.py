@@ -14,9 +14,9 @@ from messenger.channel import (
     RefusedForGood,
     RefusedForNow,
 )
-from messenger.http_client import ANSWER_BYTES_MAX
-from messenger.slack import SlackChannel
-from messenger.slack_client import SlackSettings
+from messenger.http.client import ANSWER_BYTES_MAX
+from messenger.slack.channel import SlackChannel
+from messenger.slack.client import SlackSettings
 from tests.unit.messenger.given_slack import HTML, PLAIN, TOKEN, a_letter, fake_slack, no, ok, posted, scripted
 from tests.unit.messenger.scripted_http import Act, said, scripted_http
 

@@ -10,7 +10,6 @@ import pytest
 
 from duly_local.lies import Lies
 from duly_local.slack_state import SCOPES
-from messenger import slack_readback
 from messenger.channel import (
     Accepted,
     Found,
@@ -18,9 +17,10 @@ from messenger.channel import (
     NotThere,
     Unclear,
 )
-from messenger.http_client import ANSWER_BYTES_MAX
-from messenger.slack import SlackChannel
-from messenger.slack_client import SlackSettings
+from messenger.http.client import ANSWER_BYTES_MAX
+from messenger.slack import readback as slack_readback
+from messenger.slack.channel import SlackChannel
+from messenger.slack.client import SlackSettings
 from tests.unit.messenger.given_slack import (
     BEGUN,
     HTML,

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from messenger.settings import Settings
-from messenger.slack_client import SlackSettings
+from messenger.slack.client import SlackSettings
 from tests.unit.messenger.test_bounce_effects import BASE
 
 TOKEN = "xoxb-canary-1"  # noqa: S105 - nobody's

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messenger import chat_layout
 from messenger.channel import Letter
-from messenger.chat_layout import Part
 from messenger.domain import Contact
-from messenger.letters import Letters
-from messenger.request import Reader, Request
-from messenger.slack_blocks import blocks
-from messenger.slack_writer import SlackWriter
 from messenger.templates import load
-from messenger.unsendable import AddressRefused, BadValue, MissingValue, TooLarge, Unsendable
+from messenger.words import chat_layout
+from messenger.words.chat_layout import Part
+from messenger.words.letters import Letters
+from messenger.words.request import Reader, Request
+from messenger.words.slack_blocks import blocks
+from messenger.words.slack_writer import SlackWriter
+from messenger.words.unsendable import AddressRefused, BadValue, MissingValue, TooLarge, Unsendable
 from tests.unit.messenger.given_mails import NOW, OUTREACH_ID, PEOPLE, VALUES, check_golden
 from tests.unit.messenger.given_templates import a_version, exchange, refused
 from tests.unit.messenger.test_renderer import an_outreach

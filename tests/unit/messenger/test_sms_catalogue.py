@@ -7,7 +7,7 @@ import pytest
 
 from messenger import channels
 from messenger.channels import Given
-from messenger.wording import Words
+from messenger.words.wording import Words
 from tests.unit.messenger.test_sms_settings import WHOLE, settings
 
 STAND_IN: dict[str, Any] = WHOLE | {"twilio_url": "http://127.0.0.1:1", "loopback_only": True, "sms_rate": 4}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messenger.sms_segments import BASIC, EXTENSION, GSM7, Size, plain, size_of
+from messenger.words.sms_segments import BASIC, EXTENSION, GSM7, Size, plain, size_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from messenger.http_client import HttpUrlError
+from messenger.http.client import HttpUrlError
 from messenger.settings import Settings
 
 ACCOUNT, SERVICE = "AC" + "a" * 32, "MG" + "b" * 32

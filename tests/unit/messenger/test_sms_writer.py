@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messenger.channel import Letter, short_token
-from messenger.request import Reader, Request
-from messenger.sms_segments import size_of
-from messenger.sms_writer import TextWriter
 from messenger.templates import load
-from messenger.unsendable import AddressRefused, BadValue, MissingValue, TextTooLong, UnknownTemplate, Unsendable
+from messenger.words.request import Reader, Request
+from messenger.words.sms_segments import size_of
+from messenger.words.sms_writer import TextWriter
+from messenger.words.unsendable import AddressRefused, BadValue, MissingValue, TextTooLong, UnknownTemplate, Unsendable
 from tests.unit.messenger.given_mails import check_golden
 from tests.unit.messenger.given_templates import a_version, exchange
 

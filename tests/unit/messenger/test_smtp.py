@@ -18,8 +18,8 @@ from messenger.channel import (
     RefusedForNow,
     Withheld,
 )
-from messenger.smtp import SmtpChannel
-from messenger.smtp_settings import SmtpSettings
+from messenger.smtp.channel import SmtpChannel
+from messenger.smtp.relay import SmtpSettings
 from tests.unit.messenger.gates import open_gate
 from tests.unit.messenger.given_smtp import (
     IN_DOUBT,

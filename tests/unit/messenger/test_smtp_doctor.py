@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from duly_chassis.doctor import Finding, State, ok
-from messenger import smtp_doctor
 from messenger.settings import Settings
-from messenger.smtp_settings import SmtpSettings
+from messenger.smtp import doctor as smtp_doctor
+from messenger.smtp.relay import SmtpSettings
 from tests.unit.messenger.given_smtp import RELAY_PEM, STARTTLS_OFFERED, relay_tls
 from tests.unit.messenger.scripted_smtp import Act, scripted_smtp
 

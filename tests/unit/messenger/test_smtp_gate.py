@@ -14,7 +14,7 @@ from messenger.channel import (
     RefusedForNow,
     Withheld,
 )
-from messenger.smtp import SmtpChannel
+from messenger.smtp.channel import SmtpChannel
 from tests.unit.messenger.gates import open_gate, recording_gate, shut_gate
 from tests.unit.messenger.given_smtp import (
     a_letter,
@@ -63,7 +63,7 @@ async def test_only_the_withheld_letter_stays_unwritten_and_later_letters_go_as_
 
 async def test_gate_is_void_and_taken_again_when_it_came_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 0.3, 1.0, 1.1])
-    monkeypatch.setattr("messenger.smtp.monotonic", lambda: next(times))
+    monkeypatch.setattr("messenger.smtp.channel.monotonic", lambda: next(times))
     async with scripted_smtp() as smtp:
         channel = SmtpChannel(settings_for(smtp))
         letter = a_letter()
@@ -77,7 +77,7 @@ async def test_gate_is_void_and_taken_again_when_it_came_too_late(monkeypatch: p
 
 async def test_letter_is_withheld_when_every_gate_comes_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter(range(100))
-    monkeypatch.setattr("messenger.smtp.monotonic", lambda: next(times))
+    monkeypatch.setattr("messenger.smtp.channel.monotonic", lambda: next(times))
     answer, smtp = await deliver({})
 
     assert answer == Withheld("gate_void")

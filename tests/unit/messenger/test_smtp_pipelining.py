@@ -11,8 +11,8 @@ from aiosmtplib import SMTPResponseException, SMTPServerDisconnected
 from aiosmtplib.protocol import SMTPProtocol
 
 from messenger.channel import Accepted, Answer, InDoubt, Letter, RefusedForGood, RefusedForNow
-from messenger.smtp import SmtpChannel
-from messenger.smtp_replies import Replies
+from messenger.smtp.channel import SmtpChannel
+from messenger.smtp.replies import Replies
 from tests.unit.messenger.gates import open_gate
 from tests.unit.messenger.given_smtp import IN_DOUBT, NOT_TAKEN, a_letter, accepted, deliver, settings_for
 from tests.unit.messenger.scripted_smtp import PIPELINING, Act, scripted_smtp

@@ -3,7 +3,7 @@
 import pytest
 
 from duly_chassis.loopback import is_loopback
-from messenger.smtp_settings import SmtpSettings, SmtpUrlError, parse_smtp_url
+from messenger.smtp.relay import SmtpSettings, SmtpUrlError, parse_smtp_url
 
 GOOD = [
     ("smtp://mail.example", SmtpSettings("mail.example", 25)),

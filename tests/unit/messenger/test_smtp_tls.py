@@ -7,7 +7,7 @@ from messenger.channel import (
     Answer,
     RefusedForNow,
 )
-from messenger.smtp import SmtpChannel
+from messenger.smtp.channel import SmtpChannel
 from tests.unit.messenger.gates import open_gate
 from tests.unit.messenger.given_smtp import (
     RELAY_PEM,

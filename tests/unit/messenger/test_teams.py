@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 
 from messenger.channel import Accepted, Answer, InDoubt, Letter, Note, RefusedForGood, RefusedForNow, Withheld
-from messenger.chat_layout import Part
-from messenger.http_client import ANSWER_BYTES_MAX, HttpUrlError
-from messenger.teams import PAYLOAD_BYTES_MAX, TeamsChannel, TeamsSettings, payload
-from messenger.teams_answers import Reply, verdict
-from messenger.teams_card import body
+from messenger.http.client import ANSWER_BYTES_MAX, HttpUrlError
+from messenger.teams.answers import Reply, verdict
+from messenger.teams.channel import PAYLOAD_BYTES_MAX, TeamsChannel, TeamsSettings, payload
+from messenger.words.chat_layout import Part
+from messenger.words.teams_card import body
 from tests.unit.messenger.gates import open_gate, shut_gate
 from tests.unit.messenger.scripted_http import Act, said, scripted_http
 

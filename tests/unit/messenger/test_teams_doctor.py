@@ -3,8 +3,9 @@
 import pytest
 
 from duly_chassis.doctor import Finding, State, found
-from messenger import doctor, teams_doctor
+from messenger import doctor
 from messenger.settings import Settings
+from messenger.teams import doctor as teams_doctor
 from tests.unit.messenger.scripted_http import Act, said, scripted_http
 
 SECRET = "sig=canary-4711"  # noqa: S105 - nobody's

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from messenger.http_client import HttpUrlError
+from messenger.http.client import HttpUrlError
 from messenger.settings import Settings
-from messenger.teams import TeamsSettings
+from messenger.teams.channel import TeamsSettings
 from tests.unit.messenger.test_bounce_effects import BASE
 
 FLOW = "/powerautomate/automations/direct/workflows/1/triggers/manual/paths/invoke?sig=canary"

@@ -8,11 +8,11 @@ import pytest
 
 from messenger.channel import Letter
 from messenger.domain import TEAM, Contact, address
-from messenger.letters import Letters
-from messenger.slack_writer import SlackWriter
-from messenger.teams import payload
-from messenger.teams_writer import TeamsWriter
-from messenger.unsendable import NotSetUp
+from messenger.teams.channel import payload
+from messenger.words.letters import Letters
+from messenger.words.slack_writer import SlackWriter
+from messenger.words.teams_writer import TeamsWriter
+from messenger.words.unsendable import NotSetUp
 from messenger.writer import unsendable
 from tests.unit.messenger.given_mails import NOW, PEOPLE, VALUES, check_golden
 from tests.unit.messenger.test_renderer import an_outreach

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from messenger.templates import load
-from messenger.unsendable import NotWorded
+from messenger.words.unsendable import NotWorded
 from tests.unit.messenger.given_mails import a_request, a_writer
 from tests.unit.messenger.given_templates import a_version, exchange, refused
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messenger.sandbox import environment
-from messenger.template_rules import NODES_MAX, SOURCE_CHARACTERS_MAX, faults, merely_shown
+from messenger.templating.rules import NODES_MAX, SOURCE_CHARACTERS_MAX, faults, merely_shown
+from messenger.templating.sandbox import environment
 
 KNOWN = {"name", "due_in_days", "training_title", "link"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from messenger.settings import Settings
 from messenger.templates import load
-from messenger.unsendable import Unsendable
+from messenger.words.unsendable import Unsendable
 from tests.unit.messenger.given_mails import a_request, a_writer, parsed, part
 from tests.unit.messenger.given_templates import a_version, exchange
 

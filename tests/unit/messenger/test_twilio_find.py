@@ -13,9 +13,9 @@ from uuid import uuid4
 import pytest
 
 from duly_local.lies import Lie
-from messenger import twilio_find
 from messenger.channel import Accepted, Found, NotAsked, NotThere, RefusedForGood, Sought, Unclear
-from messenger.http_client import ANSWER_BYTES_MAX
+from messenger.http.client import ANSWER_BYTES_MAX
+from messenger.twilio import find as twilio_find
 from tests.unit.messenger.gates import open_gate
 from tests.unit.messenger.given_texts import (
     ANN,

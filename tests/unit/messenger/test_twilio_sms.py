@@ -12,9 +12,9 @@ import pytest
 from duly_chassis.clock import DrivenClock
 from duly_local.twilio_fake import ACCOUNT, TOKEN
 from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow
-from messenger.http_client import ANSWER_BYTES_MAX, HttpUrlError
-from messenger.twilio_client import TWILIO_URL, TwilioSettings
-from messenger.twilio_sms import VALID_S_MAX, TwilioSms
+from messenger.http.client import ANSWER_BYTES_MAX, HttpUrlError
+from messenger.twilio.channel import VALID_S_MAX, TwilioSms
+from messenger.twilio.client import TWILIO_URL, TwilioSettings
 from tests.unit.messenger.gates import open_gate
 from tests.unit.messenger.given_texts import ANN, NOW, SENDER, a_text, as_json, channel_to, scripted_and_channel
 from tests.unit.messenger.scripted_http import Act, said, scripted_http

@@ -11,9 +11,10 @@ import msgspec
 from duly_chassis.database import Connection
 from duly_chassis.web import Refusal, needed
 from duly_contracts.traces import trace_id
-from messenger import braking, reading, tracing
+from messenger import reading, tracing
 from messenger.domain import SMS
-from messenger.rows import is_dead
+from messenger.limits import braking
+from messenger.sending.rows import is_dead
 
 PARKED_MAX = 10_000
 BOUNCES_MAX = 10_000

@@ -25,35 +25,27 @@ from duly_contracts.outreach import (
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
 from duly_contracts.training import TrainingCompletedV1, TrainingDueChangedV1, TrainingWithdrawnV1
-from messenger import (
-    answers,
-    block_orders,
-    bounce_orders,
-    brake_orders,
-    channels,
-    doctor,
-    handlers,
-    orders,
-    plan_file,
-    reading,
-    timers,
-)
-from messenger.asking import Asker, Asking
-from messenger.block_list import BlockList
-from messenger.bounce_door import BounceDoor
-from messenger.brake_rows import PURGE_COUNTS
+from messenger import answers, channels, doctor, handlers, plan_file, reading, timers
+from messenger.blocks.block_list import BlockList
+from messenger.bounces.door import BounceDoor
+from messenger.bounces.return_path import ReturnPath
 from messenger.channel import Channel
 from messenger.channels import Given
 from messenger.domain import CHANNELS, MAIL
-from messenger.holding import Limits
-from messenger.leases import Leases
-from messenger.plans import ChannelPolicy, Plans
-from messenger.return_path import ReturnPath
+from messenger.limits.brake_rows import PURGE_COUNTS
+from messenger.limits.holding import Limits
+from messenger.orders import blocks as block_orders
+from messenger.orders import bounces as bounce_orders
+from messenger.orders import brakes as brake_orders
+from messenger.orders import parked as orders
+from messenger.planning.plans import ChannelPolicy, Plans
 from messenger.sender import Rules, Sender
+from messenger.sending.leases import Leases
 from messenger.settings import Settings
+from messenger.settling.asking import Asker, Asking
 from messenger.store import PURGE_BOUNCES, PURGE_PACING, PURGE_REPORTS, PURGE_STOPS, Store
-from messenger.unsendable import NOT_SET_UP
-from messenger.wording import Words
+from messenger.words.unsendable import NOT_SET_UP
+from messenger.words.wording import Words
 from messenger.writer import Writer
 
 ENDING_FACTS = (TrainingCompletedV1, TrainingWithdrawnV1, TrainingDueChangedV1)

@@ -9,20 +9,20 @@ from datetime import time, timedelta
 from typing import Protocol
 
 from duly_chassis.clock import SystemClock
+from messenger.bounces.return_path import ReturnPath
 from messenger.channel import Channel, ReadBack
 from messenger.domain import CHANNELS, MAIL, SLACK, SMS, TEAMS
-from messenger.hours import Hours
-from messenger.letters import Letters, ReturningLetters
-from messenger.pacing import Pace
-from messenger.return_path import ReturnPath
+from messenger.limits.pacing import Pace
+from messenger.planning.hours import Hours
 from messenger.settings import Settings
-from messenger.slack import SlackChannel
-from messenger.smtp import SmtpChannel
-from messenger.smtp_settings import parse_smtp_url
-from messenger.teams import TeamsChannel
-from messenger.teams_writer import TeamsWriter
-from messenger.twilio_sms import TwilioSms
-from messenger.wording import Words
+from messenger.slack.channel import SlackChannel
+from messenger.smtp.channel import SmtpChannel
+from messenger.smtp.relay import parse_smtp_url
+from messenger.teams.channel import TeamsChannel
+from messenger.twilio.channel import TwilioSms
+from messenger.words.letters import Letters, ReturningLetters
+from messenger.words.teams_writer import TeamsWriter
+from messenger.words.wording import Words
 from messenger.writer import Writer
 
 ATTEMPTS_MAX = 32

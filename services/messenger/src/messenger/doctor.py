@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 from duly_chassis.doctor import Check
-from messenger import slack_doctor, smtp_doctor, teams_doctor, twilio_doctor
 from messenger.settings import Settings
+from messenger.slack import doctor as slack_doctor
+from messenger.smtp import doctor as smtp_doctor
+from messenger.teams import doctor as teams_doctor
+from messenger.twilio import doctor as twilio_doctor
 
 
 def checks(settings: Settings) -> Sequence[Check]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from duly_contracts.outreach import Ending, OutreachWithdrawnV1
 from messenger.channel import Accepted, Answer, InDoubt, RefusedForGood, RefusedForNow, Withheld
-from messenger.hours import SEARCH, Hours, opens_at
+from messenger.planning.hours import SEARCH, Hours, opens_at
 
 RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 """Pauses after a refusal for now (business clock); the last one repeats for as long as the message is useful."""

@@ -9,11 +9,14 @@ from duly_contracts.outreach import OutreachWithdrawnV1
 from duly_contracts.people import PersonRecordedV1
 from duly_contracts.signals import DeliveryReportedV1, SmsOptedInV1, SmsOptedOutV1
 from duly_contracts.training import TrainingEvent
-from messenger import block_list, blocking, choosing, outcomes, reports
-from messenger.block_list import BlockList, Message
+from messenger.blocks import block_list, blocking
+from messenger.blocks.block_list import BlockList, Message
 from messenger.domain import Change
-from messenger.hours import Hours
-from messenger.plans import ChannelPolicy
+from messenger.planning import choosing
+from messenger.planning.hours import Hours
+from messenger.planning.plans import ChannelPolicy
+from messenger.sending import outcomes
+from messenger.settling import reports
 from messenger.store import MAIL_ALONE, Key, Requested, Store
 
 

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from duly_chassis.policy_command import Name, Version, check
 from duly_chassis.policy_file import Source, did_you_mean, shown
 from messenger.domain import BEST_EFFORT, CHANNELS, Leg
-from messenger.plans import ChannelPolicy
+from messenger.planning.plans import ChannelPolicy
 
 AFTER_MIN_MAX = 7 * 24 * 60
 MESSAGES_MAX = 100

@@ -12,15 +12,16 @@ from uuid import UUID
 from duly_chassis.addresses import Mailbox
 from duly_chassis.database import Connection
 from duly_chassis.web import Refusal, needed
-from messenger import reading, template_samples
+from messenger import reading
 from messenger.domain import CHANNELS, MAIL, Contact, address
-from messenger.mail import MailWriter
-from messenger.preview_layouts import Writers
-from messenger.request import Reader, Request
-from messenger.slack_writer import SlackWriter
-from messenger.sms_writer import TextWriter
 from messenger.templates import load
-from messenger.unsendable import Unsendable
+from messenger.templating import samples as template_samples
+from messenger.words.mail import MailWriter
+from messenger.words.preview_layouts import Writers
+from messenger.words.request import Reader, Request
+from messenger.words.slack_writer import SlackWriter
+from messenger.words.sms_writer import TextWriter
+from messenger.words.unsendable import Unsendable
 
 VALUE = "value."
 NO_OUTREACH = UUID(int=0)

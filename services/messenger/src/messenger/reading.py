@@ -6,8 +6,8 @@ import asyncpg
 
 from duly_chassis.database import Connection
 from duly_chassis.gauges import Asked
-from messenger import rows
 from messenger.domain import Contact
+from messenger.sending import rows
 
 GAUGES = (
     Asked(

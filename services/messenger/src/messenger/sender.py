@@ -17,18 +17,22 @@ from duly_chassis import crash, outbox, retry
 from duly_chassis.faults import fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.service import Context
-from messenger import blocking, choosing, domain, gate, holding, outcomes, tracing
-from messenger.block_list import BlockList
-from messenger.braking import Brake
+from messenger import domain, tracing
+from messenger.blocks import blocking
+from messenger.blocks.block_list import BlockList
 from messenger.channel import Answer, Channel, Letter, Withheld
-from messenger.claims import Claimed
-from messenger.delivering import delivered
 from messenger.domain import MAIL, Change, Contact, Outreach
-from messenger.hours import Hours
-from messenger.paced import Paced
-from messenger.pacer import Pacer
-from messenger.pacing import Pace
-from messenger.unsendable import Unsendable
+from messenger.limits import holding
+from messenger.limits.braking import Brake
+from messenger.limits.paced import Paced
+from messenger.limits.pacer import Pacer
+from messenger.limits.pacing import Pace
+from messenger.planning import choosing
+from messenger.planning.hours import Hours
+from messenger.sending import gate, outcomes
+from messenger.sending.claims import Claimed
+from messenger.sending.delivering import delivered
+from messenger.words.unsendable import Unsendable
 from messenger.writer import Writer, unsendable
 
 WITHHELD_PAUSE_S = 0.025

@@ -12,10 +12,10 @@ from pydantic_settings import NoDecode
 from duly_chassis.numbers import checked_keys, keys
 from duly_chassis.numbers import senders as by_sender
 from duly_chassis.wallclock import zone_exists
-from messenger.moments import known_locale
-from messenger.slack_settings import SlackOptions
-from messenger.sms_settings import SmsSettings
-from messenger.teams_settings import TeamsOptions
+from messenger.slack.settings import SlackOptions
+from messenger.teams.settings import TeamsOptions
+from messenger.twilio.settings import SmsSettings
+from messenger.words.moments import known_locale
 
 TENANT = re.compile(r"[a-z0-9-]{1,40}|\*")
 BOUNCE_DOMAIN = r"^[a-z0-9](-?[a-z0-9])*(\.[a-z0-9](-?[a-z0-9])*)+$"

@@ -1,4 +1,4 @@
-"""The SQL of what handlers load and save; the ledger's own is in ledger.py, what readers ask in reading.py."""
+"""The SQL of what handlers load and save; the ledger's own is in sending/ledger.py, what readers ask in reading.py."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -11,10 +11,10 @@ from duly_contracts.decode import Fact
 from duly_contracts.outreach import OutreachRequestedV1, OutreachRequestedV2
 from duly_contracts.people import PersonRecordedV1
 from messenger.domain import Stops
-from messenger.plan_rows import PlanRows
-from messenger.plans import ChannelPolicy
-from messenger.reported import Reported
-from messenger.rows import FACTS
+from messenger.planning.plan_rows import PlanRows
+from messenger.planning.plans import ChannelPolicy
+from messenger.sending.rows import FACTS
+from messenger.settling.reported import Reported
 
 Key = tuple[str, str]
 """Tenant, then person or what a message is about."""

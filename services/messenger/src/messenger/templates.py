@@ -14,9 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from duly_chassis.policy_file import PolicyError, shown
-from messenger.moments import locale_of
-from messenger.template_files import LAYOUT, TemplateRefused, Wording, read
-from messenger.unsendable import UnknownTemplate
+from messenger.templating.files import LAYOUT, TemplateRefused, Wording, read
+from messenger.words.moments import locale_of
+from messenger.words.unsendable import UnknownTemplate
 
 ENGLISH = "en"  # what is spoken where nothing nearer to the recipient is
 SHIPPED = ""  # stands where a tenant's name would

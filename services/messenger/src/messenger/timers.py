@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from duly_chassis import crash
-from messenger import choosing, domain, outcomes
-from messenger.braking import HELD, Brake
-from messenger.claims import Claimed
+from messenger import domain
 from messenger.domain import Outreach
-from messenger.held_rows import FREE_MAX
-from messenger.hours import Hours
-from messenger.ledger import Ledger
+from messenger.limits.braking import HELD, Brake
+from messenger.limits.held_rows import FREE_MAX
+from messenger.planning import choosing
+from messenger.planning.hours import Hours
+from messenger.sending import outcomes
+from messenger.sending.claims import Claimed
+from messenger.sending.ledger import Ledger
 
 
 async def park(rows: Sequence[Outreach], now: datetime, tx: Ledger) -> None:

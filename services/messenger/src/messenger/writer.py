@@ -1,6 +1,6 @@
 """What the sending loop needs of whoever writes for a channel: a row and its recipient in, a letter out.
 
-It is letters.py, over a pen of each channel. It is pure but for `prepare`: the same row gives the same letter, at
+It is words/letters.py, over a pen of each channel. It is pure but for `prepare`: the same row gives the same letter, at
 every attempt.
 """
 
@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from messenger.channel import Letter
-from messenger.claims import Claimed
 from messenger.domain import Change, Contact, Outreach
-from messenger.unsendable import AddressRefused, Later, NotSetUp, Unsendable
+from messenger.sending.claims import Claimed
+from messenger.words.unsendable import AddressRefused, Later, NotSetUp, Unsendable
 
 
 class Writer(Protocol):

@@ -1,0 +1,1 @@
+"""Numbers that nothing goes to."""

@@ -1,0 +1,1 @@
+"""The way out by HTTP that chats and texts share, with the gate in it."""

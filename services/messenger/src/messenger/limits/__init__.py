@@ -1,0 +1,1 @@
+"""What holds sends back: the pace of providers, and brakes."""

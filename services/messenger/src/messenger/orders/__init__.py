@@ -1,0 +1,1 @@
+"""What a person may order over HTTP, and `duly` asks for."""

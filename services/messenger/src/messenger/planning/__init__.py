@@ -1,0 +1,1 @@
+"""Which way a message takes: channels in their order, policies, permitted hours."""

@@ -1,0 +1,1 @@
+"""Slack: its adapter, its read-back, its settings."""

@@ -1,0 +1,1 @@
+"""Texts over Twilio: the adapter, its read-back, its settings."""

@@ -1,0 +1,1 @@
+"""From a row to a letter in a channel's own form."""
