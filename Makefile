@@ -44,7 +44,7 @@ check: setup ## Lint, types, boundaries, schemas, docs
 JOBS ?= 3
 test: check ## Everything: check, then unit, integration, replay, faults, in JOBS (3) workers (DULY_OULAD_DIR adds the real folder)
 	$(BIN)/pytest -q tests -m "not peer" --ignore tests/architecture --ignore tests/contracts \
-		-n $(JOBS) --dist loadgroup --no-loadscope-reorder
+		-n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-fast: setup ## What needs no server
 	$(BIN)/pytest -q tests -m "not connected and not campaign and not peer"

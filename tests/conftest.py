@@ -25,11 +25,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the tests of one file go to one worker, and what takes longest begin first (`make test` has several)."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: item.get_closest_marker("campaign") is None)
+    """Begin with what takes longest, the campaigns: `make test` gives each file to the next worker that is free."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/faults/"))
 
 
 @pytest.fixture(scope="session")
