@@ -7,7 +7,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,8 @@ async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
     evidence.stops = acknowledged(place, "messenger")
     for entry in read(place.note("commits")):
         evidence.commits[entry["tenant"], entry["about"]] = entry["committed"]
-    evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, lives([*read(place.note("lives"))])))
+    felt = [*read(place.note("lives"))]
+    evidence.stalls = list(stalls(read(place.note("watch")), evidence.fault_times, lives(felt), alone=single(felt)))
     await _ask(evidence, rig, tenants)
     evidence.leaks = list(leaks(place.spoken))
     return evidence
@@ -169,10 +170,12 @@ def stalls(
     faults: Sequence[tuple[float, float]],
     lives: Sequence[tuple[float, set[str]]] = (),
     after_s: float = 30,
+    alone: Collection[str] = (),
 ) -> Iterable[str]:
     """Find partitions with lag that did not move for longer than `after_s`.
 
-    Time does not count in which a server was away, or a replica of the service was not ready (`lives`, by time).
+    Time does not count in which a server was away, or a replica of the service was not ready (`lives`, by time). Of a
+    service that is one process (`alone`) each life counts for itself: one that dies every few seconds is no stall.
     """
     stood: dict[tuple[str, str], tuple[int, float]] = {}
     last: float | None = None
@@ -184,6 +187,8 @@ def stalls(
         ready = next((ready for when, ready in reversed(lives) if when <= at), None)
         for service, done in look["done"].items():
             if ready is not None and service not in ready:
+                if service in alone:
+                    stood = {name: known for name, known in stood.items() if name[0] != service}
                 continue
             for where, offset in done.items():
                 name = (service, where)
@@ -197,12 +202,22 @@ def stalls(
 
 def lives(looks: Sequence[dict[str, Any]]) -> list[tuple[float, set[str]]]:
     """Read which services had every replica of theirs ready, by time: a partition waits for the one that has it."""
-    every: dict[str, set[str]] = {}
-    for name in {name for look in looks for name in look["ready"]}:
-        every.setdefault(name.rpartition("-")[0], set()).add(name)
+    every = _replicas(looks)
     return [
         (look["at"], {service for service, names in every.items() if names.issubset(look["ready"])}) for look in looks
     ]
+
+
+def single(looks: Sequence[dict[str, Any]]) -> set[str]:
+    """Read which services are one process only."""
+    return {service for service, names in _replicas(looks).items() if len(names) == 1}
+
+
+def _replicas(looks: Sequence[dict[str, Any]]) -> dict[str, set[str]]:
+    every: dict[str, set[str]] = {}
+    for name in {name for look in looks for name in look["ready"]}:
+        every.setdefault(name.rpartition("-")[0], set()).add(name)
+    return every
 
 
 def leaks(folders: Iterable[Path]) -> Iterable[str]:

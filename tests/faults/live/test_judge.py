@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.live.evidence import Accept, Evidence, Story, leaks, lives, stalls
+from tests.faults.live.evidence import Accept, Evidence, Story, leaks, lives, single, stalls
 from tests.faults.live.given import BURST, NOW, POLICY, UNTIL, accept, clean, facts, notices, raw
 from tests.faults.live.judge import check, report
 from tests.faults.live.policy import Policy
@@ -256,6 +256,18 @@ def test_stall_counts_only_while_every_replica_is_ready() -> None:
     ready = [{"at": 0.0, "ready": ["m-1", "m-2", "r-1"]}, {"at": 5.0, "ready": ["m-1", "r-1"]}]
 
     assert lives(ready) == [(0.0, {"m", "r"}), (5.0, {"r"})]
+    assert single(ready) == {"r"}
+
+
+def test_stall_of_a_service_that_is_one_process_must_fill_one_life_of_it() -> None:
+    """C1b: whoever dies at a point every few seconds has no thirty to move in."""
+    looks = [look(float(second), 3) for second in range(64)]
+    often = [(float(second), {"messenger"} if second % 10 else set[str]()) for second in range(64)]
+    once = [(0.0, {"messenger"}), (20.0, set[str]()), (21.0, {"messenger"})]
+
+    assert list(stalls(looks, [], often, alone={"messenger"})) == []
+    assert len(list(stalls(looks, [], often))) == 1
+    assert len(list(stalls(looks, [], once, alone={"messenger"}))) == 1
 
 
 def test_earlier_step_may_be_silent_over_an_unknown_person_until_reminders_has_heard_of_that_person() -> None:
