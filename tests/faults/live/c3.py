@@ -109,6 +109,7 @@ async def delete_unread(rig: Rig, service: str) -> None:
         await admin.start()
         try:
             await admin.delete_records({place: RecordsToDelete(before_offset=end)})
+            rig.note("deleted", f"{place.topic}[{place.partition}]", before=end, cluster=rig.feeder.cluster)
         finally:
             await admin.close()
         for replica in rig.of(service):

@@ -94,7 +94,7 @@ async def gather(rig: Rig, tenants: Sequence[str], until: float) -> Evidence:
     place = rig.place
     told = fold(read(place.note("raw")))
     policy = Policy.read(place.evidence / "policy.json")
-    evidence = Evidence(expected(told, policy, until, acknowledged(place, "reminders")), [])
+    evidence = Evidence(expected(told, policy, until, acknowledged(place, "reminders"), deleted(place)), [])
     evidence.told = sum(1 for _ in read(place.note("raw")))
     read_mail(evidence, told, place)
     _read_faults(evidence, place)
@@ -163,6 +163,21 @@ def acknowledged(place: Place, service: str) -> dict[str, float]:
         if at is not None:
             found.setdefault(ack["id"], at)
     return found
+
+
+def deleted(place: Place) -> set[str]:
+    """Find the facts of the feeder's whose record, as first told, was deleted from the log (C3)."""
+    before = {
+        (blow["target"], blow["cluster"]): blow["before"]
+        for blow in read(place.note("faults"))
+        if blow["deed"] == "deleted"
+    }
+    first = {ack["id"]: ack for ack in reversed([*read(place.note("acks"))])}
+    return {
+        event
+        for event, ack in first.items()
+        if ack["offset"] < before.get((f"{ack['place'][0]}[{ack['place'][1]}]", ack["cluster"]), 0)
+    }
 
 
 def stalls(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.live.evidence import Accept, Evidence, Story, leaks, lives, single, stalls
+from tests.faults.live.evidence import Accept, Evidence, Story, deleted, leaks, lives, single, stalls
 from tests.faults.live.given import BURST, NOW, POLICY, UNTIL, accept, clean, facts, notices, raw
 from tests.faults.live.judge import check, report
+from tests.faults.live.place import Diary, Place
 from tests.faults.live.policy import Policy
 from tests.faults.live.truth import Key, Notice, expected, fold
 from tests.faults.plan import IN_THE_OPEN, NO_TLS, TLS_FAILURES
@@ -283,6 +284,24 @@ def test_earlier_step_may_be_silent_over_an_unknown_person_until_reminders_has_h
     assert unknown(soon) < unknown(late)
     assert unknown(late) == {key for key, notice in late.items() if "superseded" in notice.reasons}
     assert [key for key in late if late[key].verdict != soon[key].verdict] == []
+
+
+def test_stop_whose_record_was_deleted_may_be_heard_after_what_was_told_later(tmp_path: Path) -> None:
+    """C3: all is told again, and until then nobody can know that it is over."""
+    place = Place(tmp_path)
+    place.create()
+    Diary(place.note("acks")).say_all(
+        [{"id": "a", "place": ["t", 0], "offset": offset, "cluster": 0} for offset in (4, 9)]
+        + [{"id": "b", "place": ["t", 0], "offset": 5, "cluster": 0}]
+    )
+    Diary(place.note("faults")).say(deed="deleted", target="t[0]", before=5, cluster=0)
+    lines = fold(raw(facts()))
+    known = expected(lines, POLICY, UNTIL)
+    all_stops = {event for notice in known.values() for event in notice.stops}
+    again = expected(lines, POLICY, UNTIL, deleted=all_stops)
+
+    assert deleted(place) == {"a"}
+    assert {(known[key].verdict, again[key].verdict) for key in known} > {("never", "may"), ("must", "must")}
 
 
 def test_truth_knows_the_moments_by_heart() -> None:

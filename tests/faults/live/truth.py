@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -131,17 +131,24 @@ def _person(known: Person, data: dict[str, Any], at: float, event: str) -> None:
         known.zone, known.mail = data["zone"], data["personal"]["mail"]
 
 
-def expected(told: Told, policy: Policy, until: float, heard: Mapping[str, float] | None = None) -> dict[Key, Notice]:
+def expected(
+    told: Told,
+    policy: Policy,
+    until: float,
+    heard: Mapping[str, float] | None = None,
+    deleted: Collection[str] = (),
+) -> dict[Key, Notice]:
     """Say what must have become of every notification whose moment lay before `until`.
 
     Of people's events `heard` says when reminders had surely heard them; the topics of people and trainings overtake
-    each other, and by a brake on one of them they do so for long.
+    each other, and by a brake on one of them they do so for long. Events whose record was `deleted` may have been heard
+    only when all was told again, after what had been told later.
     """
     notices = (
         notice
         for (tenant, name), known in told.assignments.items()
         if known.given_at is not None
-        for notice in _of(tenant, name, known, told.people[tenant, known.person], policy, until, heard or {})
+        for notice in _of(tenant, name, known, told.people[tenant, known.person], policy, until, heard or {}, deleted)
     )
     return {notice.key: notice for notice in (*notices, *_asked(told, until))}
 
@@ -172,6 +179,7 @@ def _of(
     policy: Policy,
     until: float,
     heard: Mapping[str, float],
+    deleted: Collection[str],
 ) -> Iterator[Notice]:
     moments = [(step, at) for step, at in _moments(known, person.zone, policy) if at <= until]
     known_at = max(known.told_at, person.told_at)
@@ -180,7 +188,7 @@ def _of(
     reasons = frozenset(reason for reason, _, _ in known.ends)
     if person.departed:
         reasons |= {"person_departed"}
-    before = any(chunk < known.chunk for _, _, chunk in known.ends)
+    before = any(chunk < known.chunk for _, event, chunk in known.ends if event not in deleted)
     for place, (step, at) in enumerate(moments):
         overtaken = bool(late) and at < late[-1]
         verdict: Literal["must", "may", "never"] = "must"
