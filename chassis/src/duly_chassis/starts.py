@@ -82,9 +82,11 @@ class Starts(ConsumerRebalanceListener):
         if unseen:
             begun = await self._in_place(lambda connection: unfinished(connection, unseen))
             self._killers |= await self._in_place(lambda connection: killers(connection, unseen))
+            first = {(record.topic, record.partition): record.offset for record in reversed(records)}
             for place in unseen:
-                end = end_of(place)
-                known[place] = Youth(self._longest, 2**63 - 1 if end is None else end, begun.get(place, range(0)))
+                end, suspect = end_of(place), begun.get(place, range(0))
+                suspect = range(max(suspect.start, first[place]), suspect.stop)  # nothing stored: it starts at 0
+                known[place] = Youth(self._longest, 2**63 - 1 if end is None else end, suspect)
         young = {place: youth for place in places if (youth := known[place]) is not None}
         if not young:
             return [], records

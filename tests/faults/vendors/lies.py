@@ -30,8 +30,9 @@ class Lie(StrEnum):
 ACCEPTS = frozenset({Lie.ERROR_AFTER, Lie.CUT_AFTER})
 """The message was taken all the same."""
 CUTS = frozenset({Lie.CUT_BEFORE, Lie.CUT_AFTER, Lie.LATE})
-LATE_S, INSIDE = 1.5, 0.9
-"""How late a message may be taken after its connection was cut, as Duly is told, and how much of that is used up."""
+LATE_S, INSIDE = 1.5, 0.6
+"""How late a message may be taken after its connection was cut, as Duly is told, and how much of that is used up:
+a busy machine takes some more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def test_late_message_is_taken_inside_what_duly_is_told() -> None:
     late_s = [lies.late_s(f"m{number}") for number in range(400)]
 
     assert 0 <= min(late_s) < 0.1
-    assert 0.85 < max(late_s) / LATE_S < INSIDE
+    assert INSIDE - 0.05 < max(late_s) / LATE_S < INSIDE
 
 
 def post(url: str, asked: dict[str, str], authorization: str) -> int:
