@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.live.evidence import Accept, Evidence, Story, deleted, leaks, lives, single, stalls
+from tests.faults.live.evidence import Accept, Evidence, Story, deleted, leaks
 from tests.faults.live.given import BURST, NOW, POLICY, UNTIL, accept, clean, facts, notices, raw
 from tests.faults.live.judge import check, report
 from tests.faults.live.place import Diary, Place
 from tests.faults.live.policy import Policy
+from tests.faults.live.standing import lives, single, stalls
 from tests.faults.live.truth import Key, Notice, expected, fold
 from tests.faults.plan import IN_THE_OPEN, NO_TLS, TLS_FAILURES
 
