@@ -56,9 +56,11 @@ async def toys(toy_settings: toy.ToySettings, switches: toy.Switches) -> AsyncIt
 
 @pytest.fixture
 async def outside(toy_settings: toy.ToySettings) -> AsyncIterator[Outside]:
-    """Look at the toy's tables from outside, with its group moved to the end of the shared topics."""
+    """Look at the toy's tables from outside, the shared topics emptied and its group moved to their end."""
     url = toy_settings.database_url.get_secret_value()
-    await kafka.skip_to_end(toy_settings.kafka_bootstrap, GROUP, toy.service(toy.Switches.free()).topics)
+    topics = toy.service(toy.Switches.free()).topics
+    await kafka.delete_all(toy_settings.kafka_bootstrap, topics)
+    await kafka.skip_to_end(toy_settings.kafka_bootstrap, GROUP, topics)
     async with databases.connected(url, "toy") as connection:
         yield Outside(connection)
 

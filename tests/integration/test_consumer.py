@@ -17,12 +17,13 @@ from duly_local.places import ADDRESSES
 from tests.support import http, kafka
 from tests.support.hosted import GROUP, Outside, hosted
 from tests.support.records import Tape, assigned, withdrawn
-from tests.support.toy import ENTRY, ToySettings
+from tests.support.toy import ENTRY, Switches, ToySettings, service
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.connected
 
 FAR = 1_000_000
+TOPICS = service(Switches.free()).topics
 
 
 async def test_one_bad_json_among_good_records_loses_nothing(toy_settings: ToySettings, outside: Outside) -> None:
@@ -154,6 +155,40 @@ async def test_rebuilt_broker_opens_a_new_epoch_and_nothing_is_dropped(
     assert tuple(now or ()) == (1, await kafka.cluster_id(toy_settings.kafka_bootstrap))
 
 
+async def test_acknowledgement_meant_for_a_lost_broker_hides_nothing_in_the_new_one(
+    toy_settings: ToySettings, outside: Outside
+) -> None:
+    """RELIABILITY 5.6, section 9, C3: it was on its way when the broker died, and the new cluster took it."""
+    bootstrap, tape = toy_settings.kafka_bootstrap, Tape()
+    await stored(outside, FAR, "the cluster before")
+    await kafka.publish(bootstrap, *(tape.record(assigned(f"a{n}"), f"e{n}") for n in range(3)))
+    await kafka.skip_to_end(bootstrap, GROUP, TOPICS)
+    async with hosted(toy_settings):
+        assert await outside.until_happened(3) == ["a0", "a1", "a2"], "nothing more comes by which to notice it"
+
+
+async def test_epoch_that_begins_under_a_batch_sends_it_back(toy_settings: ToySettings, outside: Outside) -> None:
+    """RELIABILITY 5.6: it was read at a place of the old log, so nothing of it counts in the new epoch."""
+    bootstrap, tape = toy_settings.kafka_bootstrap, Tape()
+    async with hosted(toy_settings) as running:
+        await kafka.publish(bootstrap, tape.record(assigned("a1"), "e1"))
+        await outside.until_happened(1)
+        await outside.connection.execute("UPDATE consumer_offsets SET cluster_id = 'the cluster before'")
+        place = TopicPartition("duly.training", 0)
+        running.host._subscriber.consumer.seek(place, (await kafka.committed(bootstrap, GROUP))[place] + 1)
+        await kafka.publish(bootstrap, *(tape.record(assigned(f"a{n}"), f"e{n}") for n in (2, 3)))
+        await until(lambda: happened_at_all(outside, "a3"))
+        running.host._consumer.assigned()  # as a rebalance does; else within half a minute
+        await until(lambda: happened_at_all(outside, "a2"))
+
+    assert sorted(await outside.happened()) == ["a1", "a2", "a3"]
+
+
+async def happened_at_all(outside: Outside, assignment: str) -> bool:
+    """Tell whether this assignment was noted."""
+    return assignment in await outside.happened()
+
+
 async def test_log_shorter_than_what_was_applied_is_held_for_a_person(
     toy_settings: ToySettings, outside: Outside
 ) -> None:
@@ -233,7 +268,7 @@ async def test_records_deleted_under_a_consumer_that_lags_are_noticed_before_wha
         # As if what came between had been deleted: the stored offset and the consumer's own lie before the log's begin.
         await kafka.delete_before_last(bootstrap, "duly.training", 0)
         await outside.connection.execute("UPDATE consumer_offsets SET next_offset = 1 WHERE topic = 'duly.training'")
-        running.host._consumer._reached.forget()
+        running.host._consumer._positions.begin_anew()
         await kafka.publish(bootstrap, tape.record(assigned("a3"), "e3"))
         await until(lambda: held(running.address))
 

@@ -60,13 +60,23 @@ async def empty(bootstrap: str, group: str) -> bool:
 
 async def delete_before_last(bootstrap: str, topic: str, partition: int) -> None:
     """Delete every record of a partition but its last, as retention would."""
-    place = TopicPartition(topic, partition)
+    await _delete(bootstrap, [TopicPartition(topic, partition)], but=1)
+
+
+async def delete_all(bootstrap: str, topics: Sequence[Topic]) -> None:
+    """Delete every record of these topics, as if the broker had lost them; offsets go on."""
+    await _delete(bootstrap, places(topics), but=0)
+
+
+async def _delete(bootstrap: str, among: list[TopicPartition], but: int) -> None:
     consumer, admin = AIOKafkaConsumer(bootstrap_servers=bootstrap), AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await consumer.start()
     await admin.start()
     try:
-        end = (await consumer.end_offsets([place]))[place]
-        await admin.delete_records({place: RecordsToDelete(before_offset=end - 1)})
+        ends = await consumer.end_offsets(among)
+        await admin.delete_records(
+            {place: RecordsToDelete(before_offset=end - but) for place, end in ends.items() if end > but}
+        )
     finally:
         await consumer.stop()
         await admin.close()

@@ -5,7 +5,8 @@ MANUAL, the bytes arrive untouched, and this handler never raises (RELIABILITY 3
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -16,16 +17,17 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 
 from duly_chassis import brakes, crash, retry
 from duly_chassis.applying import Killer, Read
+from duly_chassis.assignment import Assignment
 from duly_chassis.database import Connection
 from duly_chassis.dead_letters import Raw
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import label
-from duly_chassis.gaps import Reached
 from duly_chassis.header_names import read_any_name
 from duly_chassis.lane import Lanes
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
 from duly_chassis.offsets import Partition
+from duly_chassis.positions import Moved, Positions, firsts
 from duly_chassis.raw import unread, untouched
 from duly_chassis.recent import Recent, poison_in
 from duly_chassis.service import Service
@@ -62,14 +64,15 @@ class Consumer:
         self._metrics = metrics
         self._decoder = Decoder(event for listen in service.listens for event in listen.types)
         self._recent = Recent()
-        self._compacted = {topic.name for topic in service.topics if topic.compacted}
         self._starts = Starts(self._in_place, settings.batch_records_max)
         self._one_alone = one_alone
         self._subscriber: Any = None
-        self._reached = Reached()
+        self._positions = Positions(self._in_place, {topic.name for topic in service.topics if topic.compacted})
         self.stopping = False
         self.held: str | None = None
         """The brake that holds this consumer, if one does."""
+        self.assigned: Callable[[], None] = lambda: None
+        """Called when partitions were taken or given, as after a broker that came back as another one."""
         self.committed: list[Any] = []
         """Called after each batch that held more than skipped records: the wakes of relay and due loops."""
 
@@ -92,7 +95,7 @@ class Consumer:
             decoder=untouched,
             # By range, not round robin: partition N of every topic belongs to one replica, as it does to one lane.
             partition_assignment_strategy=(RangePartitionAssignor,),
-            listener=self._starts,
+            listener=Assignment(self._begin_anew),
         )
 
         async def consume(message: KafkaMessage) -> None:
@@ -110,6 +113,11 @@ class Consumer:
             useful = await self._worked(records)
         except Stopping:
             return
+        except Moved as moved:
+            LOG.warning("gone_back", service=self._service.name, partitions=len(moved.back))
+            self._positions.forget(moved.back)
+            self._seek({**firsts(records), **moved.back})
+            return
         self._starts.passed(records)
         for wake in self.committed if useful else ():
             wake()
@@ -121,21 +129,45 @@ class Consumer:
             LOG.warning("ack_lost", service=self._service.name, error=label(error))
         crash.at("ack-after")
 
+    async def look_back(self) -> None:
+        """Go back where another epoch has begun: after a rebuilt broker no record may come by which to notice it."""
+        try:
+            given = {(place.topic, place.partition) for place in self._subscriber.consumer.assignment()}
+        except AssertionError:  # not subscribed yet
+            return
+        back = await self._positions.outdated(given)
+        if back:
+            LOG.warning("gone_back", service=self._service.name, partitions=len(back))
+            self._seek(back)
+
+    def _seek(self, offsets: Mapping[Partition, int]) -> None:
+        for place, offset in offsets.items():
+            with suppress(AssertionError, KafkaError):  # no longer ours: who has it now begins anew
+                self._subscriber.consumer.seek(TopicPartition(*place), offset)
+
+    def _begin_anew(self) -> None:
+        self._starts.begin_anew()
+        self._positions.begin_anew()
+        self.assigned()
+
     async def _worked(self, records: Sequence[Raw]) -> bool:
         """Apply records, suspects before the others, a few or one at a time; False: nobody here wants any.
 
-        Raises Stopping.
+        Raises Stopping, and Moved where another epoch has begun.
         """
         await self._pass_held()
         self._go_on()  # a stop releases no brake: nothing is written
-        if self._reached.jumps(records, self._compacted):
+        doubtful = self._positions.doubtful(records)
+        if doubtful:
             await self._same_log()  # what lies between may have been deleted, and Kafka's clients pass over that
             self._go_on()
-        self._reached.note(records)
+            await self._positions.place(records, doubtful)
+        epochs = self._positions.note(records)
         suspects, rest = await self._starts.part(records, self._end_of)
         reads, dropped = [], 0
         for portion in suspects:
-            taken, known = await (self._alone(portion.records[0]) if portion.alone else self._few(portion.records))
+            few = self._few(portion.records, epochs) if not portion.alone else self._alone(portion.records[0], epochs)
+            taken, known = await few
             self._go_on()
             reads += taken
             dropped += known
@@ -145,21 +177,25 @@ class Consumer:
         crash.at("batch-decoded")
         await self._pass_brake(others)
         self._go_on()
-        if await self._apply(others) or dropped:
+        if await self._apply(others, epochs) or dropped:
             await self._same_log()
             self._go_on()  # nothing may be acknowledged that was only taken for a redelivery
-            await self._apply([*reads, *others], doubted=True)  # what really came again is dropped again
+            await self._apply([*reads, *others], epochs, doubted=True)  # what really came again is dropped again
         return any(not isinstance(read.outcome, Skip) for read in (*reads, *others))
 
     def _go_on(self) -> None:
         if self.stopping:
             raise Stopping
 
-    async def _apply(self, reads: Sequence[Read], *, doubted: bool = False) -> int:
+    async def _apply(self, reads: Sequence[Read], epochs: Mapping[Partition, int], *, doubted: bool = False) -> int:
         """Apply a batch in lanes; return how many of its records the stored offsets took for redeliveries."""
         lanes = split(reads, self._settings.lanes)
-        applied = (self._lanes.apply(lane, lambda: self.stopping, doubted=doubted) for lane in lanes)
-        return sum(await asyncio.gather(*applied))
+        applied = (self._lanes.apply(lane, lambda: self.stopping, epochs, doubted=doubted) for lane in lanes)
+        done = await asyncio.gather(*applied, return_exceptions=True)  # no lane goes on beside the next batch
+        for one in done:
+            if isinstance(one, BaseException):
+                raise one
+        return sum(one for one in done if isinstance(one, int))
 
     async def _same_log(self) -> None:
         """Return once stored offsets count in the log there is: a rebuilt one would pass for redeliveries."""
@@ -181,14 +217,14 @@ class Consumer:
             return None
         return end
 
-    async def _few(self, records: Sequence[Raw]) -> tuple[list[Read], int]:
+    async def _few(self, records: Sequence[Raw], epochs: Mapping[Partition, int]) -> tuple[list[Read], int]:
         """Apply a few records over which a process may have died; another death leaves only them to be taken alone."""
         await self._starts.begin_few(records)
         reads = [Read(record, self._read(record)) for record in records]
         await self._pass_brake(reads)
-        return reads, 0 if self.stopping else await self._lanes.apply(reads, lambda: self.stopping)
+        return reads, 0 if self.stopping else await self._lanes.apply(reads, lambda: self.stopping, epochs)
 
-    async def _alone(self, record: Raw) -> tuple[list[Read], int]:
+    async def _alone(self, record: Raw, epochs: Mapping[Partition, int]) -> tuple[list[Read], int]:
         """Apply one record over which a process may have died, with no other of this process begun beside it."""
         async with self._one_alone:
             starts = await self._in_place(lambda connection: begin_alone(connection, record))
@@ -196,9 +232,9 @@ class Consumer:
             read = Read(record, Killer(STARTS_ALONE_MAX) if killer else self._read(record))
             if not self._too_much([read]):
                 self._recent.note(poison_in([read]), 1)
-                return [read], await self._lanes.apply([read], lambda: self.stopping)
+                return [read], await self._lanes.apply([read], lambda: self.stopping, epochs)
         await self._pass_brake([read])  # a person may take days: meanwhile other services go on
-        return [read], 0 if self.stopping else await self._lanes.apply([read], lambda: self.stopping)
+        return [read], 0 if self.stopping else await self._lanes.apply([read], lambda: self.stopping, epochs)
 
     async def _pass_held(self) -> None:
         """Wait for the release of what holds this consumer already."""

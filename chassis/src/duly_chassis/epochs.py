@@ -42,13 +42,13 @@ class Epochs:
         async with self._database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", self._lock)
             now = await offsets.stored(connection)  # another look may have begun an epoch while this one asked
-            known = {place: held for place, held in known.items() if held[0] <= now[place][0]}
-            other = {place for place, (_, cluster) in known.items() if cluster not in (None, cluster_id)}
+            known = {place: held for place, held in known.items() if held.next_offset <= now[place].next_offset}
+            other = {place for place, held in known.items() if held.cluster_id not in (None, cluster_id)}
             if other:
                 LOG.error("broker_rebuilt", service=self._service.name, partitions=len(other))
                 await offsets.open_epoch(connection, other, cluster_id)
             await offsets.adopt(connection, cluster_id)
-            reached = {place: next_offset for place, (next_offset, _) in known.items() if place not in other}
+            reached = {place: held.next_offset for place, held in known.items() if place not in other}
             short = {place for place, next_offset in reached.items() if place in ends and ends[place] < next_offset}
             if short:
                 if not await self._let(connection, brakes.SHORT_LOG, short, "ends before what was applied"):
@@ -56,7 +56,9 @@ class Epochs:
                 await offsets.open_epoch(connection, short, cluster_id)
             # An epoch that has just begun has applied nothing that could be missing: its offset is 0.
             gaps = {
-                place: begins[place] for place in reached.keys() - short if 0 < now[place][0] < begins.get(place, 0)
+                place: begins[place]
+                for place in reached.keys() - short
+                if 0 < now[place].next_offset < begins.get(place, 0)
             }
             if gaps:
                 why = "begins behind what was applied, what lay between is gone"

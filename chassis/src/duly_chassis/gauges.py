@@ -103,7 +103,7 @@ class Gauges:
                 LOG.warning("gauges_unanswered", service=self._metrics.service, error=label(error))
                 answers, stored = {}, {}
             self._asked_at_s = time.monotonic()
-            self.applied = {place: next_offset for place, (next_offset, _) in stored.items()}
+            self.applied = {place: held.next_offset for place, held in stored.items()}
             self._metrics.gauges_ok.labels(self._metrics.service).set(bool(answers))
             self._show(answers)
 

@@ -30,7 +30,7 @@ from duly_chassis.relay import Relay
 from duly_chassis.replays import Replays
 from duly_chassis.routes import Routes
 from duly_chassis.scrape import Scrape
-from duly_chassis.service import Context, Loop, Service
+from duly_chassis.service import Context, Loop, Service, Step
 from duly_chassis.settings import ServiceSettings
 from duly_chassis.traces import Traces, from_environment
 from duly_chassis.wake import Wake
@@ -133,7 +133,7 @@ class Host:
             for when in service.timers
         ]
         own = (
-            Loop("epochs", lambda _context: self._verify_epoch, EPOCH_INTERVAL_S, woken=False),
+            Loop("epochs", self._looking, EPOCH_INTERVAL_S, woken=False),
             Loop("purge", lambda _context: self._purge, purge.INTERVAL_S, woken=False),
             Loop("relay", self._relay.started, settings.tick_interval_s, self._relay.close),
         )
@@ -191,13 +191,23 @@ class Host:
                 await self.service.prepare(tx)
         await self._verify_epoch()
 
-    async def _verify_epoch(self) -> bool:
+    def _looking(self, context: Context) -> Step:
+        """Look now and then, and as soon as partitions were given anew: so it is after a broker that was rebuilt."""
+        self._consumer.assigned = context.wake.set
+
+        async def look() -> bool:
+            await self._verify_epoch()
+            await self._consumer.look_back()
+            return False
+
+        return look
+
+    async def _verify_epoch(self) -> None:
         """Look at the log and at the brakes; the consumer itself waits for a release, so that HTTP can bring it."""
         await self._epochs.verify()
         async with self.database.transaction() as connection:
             held = await brakes.held(connection)
         self._consumer.held = held[0][0] if held else None
-        return False
 
     async def _start_loops(self) -> None:
         for loop in self._loops:

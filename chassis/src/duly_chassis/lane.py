@@ -17,6 +17,7 @@ from duly_chassis.dead_letters import DeadLetter
 from duly_chassis.faults import Fault, fault, fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
+from duly_chassis.positions import Moved
 from duly_chassis.service import Service
 from duly_chassis.traces import Traces, consumed
 from duly_contracts.decode import Fact
@@ -39,29 +40,40 @@ class Lanes:
         self.trouble: str | None = None
         """Why a lane waits in place right now; readiness shows it."""
 
-    async def apply(self, reads: Sequence[Read], giving_up: Callable[[], bool], *, doubted: bool = False) -> int:
+    async def apply(
+        self,
+        reads: Sequence[Read],
+        giving_up: Callable[[], bool],
+        epochs: Mapping[offsets.Partition, int] | None = None,
+        *,
+        doubted: bool = False,
+    ) -> int:
         """Apply these records, in the order of their partitions, and commit; returns how many were applied before.
 
         Where the stored offsets are `doubted` they drop only what the inbox knows as well: the log may be another
         one, grown past them already.
 
         Never raises for a record or for an outage. `giving_up` says that the service stops: then what was not
-        committed simply comes again.
+        committed simply comes again. Raises Moved, with nothing applied, where another epoch than of `epochs` began.
         """
         one_by_one = False
 
         async def attempt() -> int:
             nonlocal one_by_one
             try:
-                return await self._transaction(reads, one_by_one=one_by_one, doubted=doubted)
+                return await self._transaction(reads, epochs or {}, one_by_one=one_by_one, doubted=doubted)
+            except Moved:
+                raise
             except Exception as error:
                 if not one_by_one and fault(error) in (Fault.RECORD, Fault.CODE):
                     one_by_one = True  # so that one NUL costs one record, not the batch
-                    return await self._transaction(reads, one_by_one=True, doubted=doubted)
+                    return await self._transaction(reads, epochs or {}, one_by_one=True, doubted=doubted)
                 raise
 
         started_s = time.monotonic()
-        dropped = await retry.in_place(attempt, lambda _error: not giving_up(), self.failed)
+        dropped = await retry.in_place(
+            attempt, lambda error: not (giving_up() or isinstance(error, Moved)), self.failed
+        )
         self.trouble = None
         lasted_s = time.monotonic() - started_s
         self._metrics.batch_seconds.labels(self._service.name).observe(lasted_s)
@@ -95,10 +107,16 @@ class Lanes:
             where=fingerprint(error),
         )
 
-    async def _transaction(self, reads: Sequence[Read], *, one_by_one: bool, doubted: bool) -> int:
+    async def _transaction(
+        self, reads: Sequence[Read], epochs: Mapping[offsets.Partition, int], *, one_by_one: bool, doubted: bool
+    ) -> int:
         async with self._database.transaction() as connection:
             partitions = {(read.record.topic, read.record.partition) for read in reads}
-            expected = await offsets.lock(connection, partitions)
+            stored = await offsets.lock(connection, partitions)
+            moved = {at: held.next_offset for at, held in stored.items() if epochs.get(at, held.epoch) != held.epoch}
+            if moved:
+                raise Moved(moved)
+            expected = {at: held.next_offset for at, held in stored.items()}
             new = [read for read in reads if read.record.offset >= expected[place(read)]]
             if doubted and len(new) < len(reads):
                 new = await self._unknown(connection, reads, expected)

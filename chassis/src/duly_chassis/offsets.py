@@ -5,20 +5,35 @@ instead of being taken for a long redelivery.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import asyncpg
 
 from duly_chassis.database import Connection
 
 Partition = tuple[str, int]
 
 
-async def lock(connection: Connection, partitions: Iterable[Partition]) -> dict[Partition, int]:
-    """Lock these partitions' rows and return the next offset each expects.
+class Stored(NamedTuple):
+    """How far a partition was applied: the next offset, in which epoch, and in which cluster it is counted."""
+
+    next_offset: int
+    epoch: int
+    cluster_id: str | None
+
+
+NOTHING = Stored(0, 0, None)
+"""What is stored of a partition of which nothing was applied yet."""
+
+
+async def lock(connection: Connection, partitions: Iterable[Partition]) -> dict[Partition, Stored]:
+    """Lock these partitions' rows and return what each expects next.
 
     The lock makes a fenced-off consumer and its successor take turns: whoever comes second sees the first's offset.
     """
     topics, numbers = zip(*sorted(partitions), strict=True)
     query = """
-        SELECT topic, partition, next_offset
+        SELECT topic, partition, next_offset, epoch, cluster_id
           FROM consumer_offsets
          WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
          ORDER BY topic, partition
@@ -36,7 +51,7 @@ async def lock(connection: Connection, partitions: Iterable[Partition]) -> dict[
             numbers,
         )
         rows = await connection.fetch(query, topics, numbers)
-    return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+    return _by_place(rows)
 
 
 async def advance(connection: Connection, reached: Mapping[Partition, int]) -> None:
@@ -54,10 +69,11 @@ async def advance(connection: Connection, reached: Mapping[Partition, int]) -> N
     )
 
 
-async def stored(connection: Connection) -> dict[Partition, tuple[int, str | None]]:
-    """Return every partition's next offset and the cluster it was counted in."""
-    rows = await connection.fetch("SELECT topic, partition, next_offset, cluster_id FROM consumer_offsets")
-    return {(row["topic"], row["partition"]): (row["next_offset"], row["cluster_id"]) for row in rows}
+async def stored(connection: Connection) -> dict[Partition, Stored]:
+    """Return how far every partition was applied."""
+    return _by_place(
+        await connection.fetch("SELECT topic, partition, next_offset, epoch, cluster_id FROM consumer_offsets")
+    )
 
 
 async def adopt(connection: Connection, cluster_id: str) -> None:
@@ -78,3 +94,9 @@ async def open_epoch(connection: Connection, partitions: Iterable[Partition], cl
         numbers,
         cluster_id,
     )
+
+
+def _by_place(rows: Iterable[asyncpg.Record]) -> dict[Partition, Stored]:
+    return {
+        (row["topic"], row["partition"]): Stored(row["next_offset"], row["epoch"], row["cluster_id"]) for row in rows
+    }

@@ -10,9 +10,7 @@ a kill in the middle of a batch says nothing about any one of them, and most kil
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
-
-from aiokafka import ConsumerRebalanceListener
+from typing import Protocol, TypeVar
 
 from duly_chassis.database import Connection
 from duly_chassis.dead_letters import KILLS, Raw
@@ -51,7 +49,7 @@ class Portion:
     alone: bool
 
 
-class Starts(ConsumerRebalanceListener):
+class Starts:
     """Parts each batch into suspects, a few or one at a time, and the rest, and notes what is begun."""
 
     def __init__(self, in_place: InPlace, batch_records_max: int) -> None:
@@ -60,12 +58,8 @@ class Starts(ConsumerRebalanceListener):
         self._known: dict[Partition, Youth | None] = {}
         self._killers: set[tuple[str, int, int]] = set()
 
-    def on_partitions_revoked(self, revoked: Collection[Any]) -> None:  # noqa: ARG002 - the base names it
-        """Know nothing any more of partitions that another replica may work on now."""
-        self._known, self._killers = {}, set()
-
-    def on_partitions_assigned(self, assigned: Collection[Any]) -> None:  # noqa: ARG002 - the base names it
-        """Begin anew with all of them: each is young when its first record comes."""
+    def begin_anew(self) -> None:
+        """Know nothing any more, as after a start: each partition is young when its first record comes."""
         self._known, self._killers = {}, set()
 
     def put_away(self, record: Raw) -> bool:

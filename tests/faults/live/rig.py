@@ -178,7 +178,7 @@ class Rig:
             self.nursery = Nursery(self.needs.nursery)
             self._stack.callback(self.nursery.close)
         self._start_replicas(ports, smtp_port)
-        self.watcher = Watcher(self.place, self.bootstrap, LISTENERS, self.feeder)
+        self.watcher = Watcher(self.place, self.bootstrap, LISTENERS, self.feeder, self.database_url)
         watching = asyncio.create_task(self.watcher.run())
         self._stack.push_async_callback(_cancelled, watching)
         feeling = asyncio.create_task(self._feel())

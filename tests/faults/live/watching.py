@@ -1,11 +1,13 @@
 """The watcher: writes down, every second, how far each group has acknowledged and where the logs end.
 
-Acknowledged is what was committed: a stop whose offset is behind it has ended what it ends.
+Acknowledged is what was committed: a stop whose offset is behind it has ended what it ends. Once the broker was lost,
+PostgreSQL is asked as well: an acknowledgement that was on its way is taken by whatever broker comes next.
 """
 
 import asyncio
 import time
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -17,7 +19,7 @@ from tests.faults.live.place import Diary, Place
 
 EVERY_S = 1.0
 ASK_WITHIN_S = 10
-GONE = (KafkaError, OSError, TimeoutError, ValueError)
+GONE = (KafkaError, OSError, TimeoutError, ValueError, asyncpg.PostgresError)
 FEEDS = ("duly.people", "duly.training")
 OF_MESSENGER = {"duly.outreach", "duly.signals"}
 
@@ -25,8 +27,11 @@ OF_MESSENGER = {"duly.outreach", "duly.signals"}
 class Watcher:
     """Asks the broker about these groups, for as long as its task lives."""
 
-    def __init__(self, place: Place, bootstrap: str, services: tuple[str, ...], feeder: Feeder) -> None:
+    def __init__(
+        self, place: Place, bootstrap: str, services: tuple[str, ...], feeder: Feeder, database_url: str
+    ) -> None:
         self._bootstrap = bootstrap
+        self._database_url = database_url
         self._groups = {service: f"duly-{service}" for service in services}
         self._feeder = feeder
         self._diary = Diary(place.note("watch"))
@@ -35,11 +40,6 @@ class Watcher:
         self.lags: dict[str, int] = {}
         """How far each group was behind when it was last asked; empty while nobody answers."""
         self.asked_at = 0.0
-        self._each: dict[str, list[tuple[int, TopicPartition, int]]] = {}
-
-    def lag_of(self, service: str) -> list[tuple[int, TopicPartition, int]]:
-        """Return for each partition of a service how far it was behind, and where the log ended."""
-        return self._each.get(service, [])
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -75,14 +75,15 @@ class Watcher:
         for service, group in self._groups.items():
             known = await self._admin.list_consumer_group_offsets(group)
             groups[service] = {place: found.offset for place, found in known.items()}
+        if cluster:
+            await self._bounded(groups, cluster)
         places = {place for known in groups.values() for place in known}
         places |= {TopicPartition(topic, number) for topic in FEEDS for number in range(6)}
         ends = await self._consumer.end_offsets(list(places))
-        self._each = {
-            service: [(max(0, ends[place] - known.get(place, 0)), place, ends[place]) for place in _of(service, ends)]
+        self.lags = {
+            service: sum(max(0, ends[place] - known.get(place, 0)) for place in _of(service, ends))
             for service, known in groups.items()
         }
-        self.lags = {service: sum(lag for lag, _, _ in each) for service, each in self._each.items()}
         self.asked_at = began
         named = {_name(place): end for place, end in ends.items()}
         self._diary.say(
@@ -93,6 +94,20 @@ class Watcher:
                 for service, known in groups.items()
             },
         )
+
+    async def _bounded(self, groups: dict[str, dict[TopicPartition, int]], cluster: int) -> None:
+        """Take back what a service acknowledged without having it; each loss begins an epoch of its own."""
+        connection = await asyncpg.connect(self._database_url)
+        try:
+            for service, known in groups.items():
+                rows = await connection.fetch(
+                    f"SELECT topic, partition, next_offset FROM {service}.consumer_offsets WHERE epoch >= $1",  # noqa: S608
+                    cluster,
+                )
+                applied = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+                known.update({place: min(offset, applied.get(place, 0)) for place, offset in known.items()})
+        finally:
+            await connection.close()
 
 
 def _of(service: str, ends: dict[TopicPartition, int]) -> list[TopicPartition]:
