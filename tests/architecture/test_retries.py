@@ -9,7 +9,7 @@ Loop = ast.While | ast.For | ast.AsyncFor
 
 POLLS = {
     "duly_chassis.loops.Supervised._pause": "the supervisor's tick: retry.in_place tries, this waits for work",
-    "duly_chassis.consumer.Consumer.wait_for_release": "asks whether a person has released a brake; nothing failed",
+    "duly_chassis.holding.Holding.wait_for_release": "asks whether a person has released a brake; nothing failed",
     "messenger.sending.delivering.delivered": "shows life while the relay answers; the channel's own deadlines end it",
     "messenger.settling.asking.Asker._asked": "holds a lease while the provider answers; its own deadline ends it",
     "duly_cli.rehearsal.idle.Idle.wait": "asks whether all services rest; nothing failed, and it ends after 180 s",

@@ -123,7 +123,7 @@ async def test_held_consumer_writes_nothing_when_it_is_stopped_and_started_again
     one_by_one = toy_settings.model_copy(update={"batch_records_max": 1})
     async with hosted(one_by_one, ready=False) as second:
         assert await held(second.address)
-        await until(lambda: second.host._consumer.held)
+        await until(lambda: second.host._consumer.holding.by)
         assert (await outside.happened(), await outside.dead_letters()) == ([], 0)
 
 

@@ -15,7 +15,7 @@ from aiokafka.structs import TopicPartition
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
-from duly_chassis import brakes, crash, retry
+from duly_chassis import crash, retry
 from duly_chassis.applying import Killer, Read
 from duly_chassis.assignment import Assignment
 from duly_chassis.database import Connection
@@ -23,20 +23,18 @@ from duly_chassis.dead_letters import Raw
 from duly_chassis.epochs import Epochs
 from duly_chassis.faults import label
 from duly_chassis.header_names import read_any_name
-from duly_chassis.lane import Lanes
+from duly_chassis.holding import Holding
+from duly_chassis.lane import Lanes, parted
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
 from duly_chassis.offsets import Partition
 from duly_chassis.positions import Moved, Positions, firsts
 from duly_chassis.raw import unread, untouched
-from duly_chassis.recent import Recent, poison_in
 from duly_chassis.service import Service
 from duly_chassis.settings import ServiceSettings
-from duly_chassis.starts import STARTS_ALONE_MAX, Starts, begin_alone, survived
+from duly_chassis.starts import STARTS_ALONE_MAX, Starts, begin_alone
 from duly_contracts.decode import Decoder, Skip
 
-BRAKE_POLL_S = 1.0
-LANE_RECORDS_MIN = 200  # below this, more commits cost more than lanes side by side win
 LOG = log("consumer")
 T = TypeVar("T")
 
@@ -63,14 +61,12 @@ class Consumer:
         self._lanes = lanes
         self._metrics = metrics
         self._decoder = Decoder(event for listen in service.listens for event in listen.types)
-        self._recent = Recent()
         self._starts = Starts(self._in_place, settings.batch_records_max)
         self._one_alone = one_alone
+        self.holding = Holding(service.name, self._in_place, lambda: self.stopping)
         self._subscriber: Any = None
         self._positions = Positions(self._in_place, {topic.name for topic in service.topics if topic.compacted})
         self.stopping = False
-        self.held: str | None = None
-        """The brake that holds this consumer, if one does."""
         self.assigned: Callable[[], None] = lambda: None
         """Called when partitions were taken or given, as after a broker that came back as another one."""
         self.committed: list[Any] = []
@@ -175,7 +171,7 @@ class Consumer:
             await self._starts.note(rest)
         others = [Read(record, self._read(record)) for record in rest]
         crash.at("batch-decoded")
-        await self._pass_brake(others)
+        await self.holding.pass_brake(others)
         self._go_on()
         if await self._apply(others, epochs) or dropped:
             await self._same_log()
@@ -189,7 +185,7 @@ class Consumer:
 
     async def _apply(self, reads: Sequence[Read], epochs: Mapping[Partition, int], *, doubted: bool = False) -> int:
         """Apply a batch in lanes; return how many of its records the stored offsets took for redeliveries."""
-        lanes = split(reads, self._settings.lanes)
+        lanes = parted(reads, self._settings.lanes)
         applied = (self._lanes.apply(lane, lambda: self.stopping, epochs, doubted=doubted) for lane in lanes)
         done = await asyncio.gather(*applied, return_exceptions=True)  # no lane goes on beside the next batch
         for one in done:
@@ -200,7 +196,7 @@ class Consumer:
     async def _same_log(self) -> None:
         """Return once stored offsets count in the log there is: a rebuilt one would pass for redeliveries."""
         while not await retry.in_place(self._epochs.verify, lambda _error: not self.stopping, self._lanes.failed):
-            await self.wait_for_release()
+            await self.holding.wait_for_release()
             if self.stopping:
                 return
 
@@ -221,7 +217,7 @@ class Consumer:
         """Apply a few records over which a process may have died; another death leaves only them to be taken alone."""
         await self._starts.begin_few(records)
         reads = [Read(record, self._read(record)) for record in records]
-        await self._pass_brake(reads)
+        await self.holding.pass_brake(reads)
         return reads, 0 if self.stopping else await self._lanes.apply(reads, lambda: self.stopping, epochs)
 
     async def _alone(self, record: Raw, epochs: Mapping[Partition, int]) -> tuple[list[Read], int]:
@@ -230,54 +226,16 @@ class Consumer:
             starts = await self._in_place(lambda connection: begin_alone(connection, record))
             killer = starts > STARTS_ALONE_MAX
             read = Read(record, Killer(STARTS_ALONE_MAX) if killer else self._read(record))
-            if not self._too_much([read]):
-                self._recent.note(poison_in([read]), 1)
+            if not self.holding.too_much([read]):
                 return [read], await self._lanes.apply([read], lambda: self.stopping, epochs)
-        await self._pass_brake([read])  # a person may take days: meanwhile other services go on
+        await self.holding.pass_brake([read])  # a person may take days: meanwhile other services go on
         return [read], 0 if self.stopping else await self._lanes.apply([read], lambda: self.stopping, epochs)
 
     async def _pass_held(self) -> None:
         """Wait for the release of what holds this consumer already."""
-        if self.held is not None:
-            await self.wait_for_release()
+        if self.holding.by is not None:
+            await self.holding.wait_for_release()
             await self._same_log()  # the release of a short log is acted on here
-
-    def _too_much(self, reads: Sequence[Read]) -> bool:
-        return self._recent.too_much(poison_in(reads), len(reads))
-
-    async def _pass_brake(self, reads: Sequence[Read]) -> None:
-        """Hold before writing when too much is poison: a bad schema must not empty the topic into dead letters."""
-        if not self._too_much(reads):
-            self._recent.note(poison_in(reads), len(reads))
-            return
-        reason = f"{poison_in(reads)} of {len(reads)} records in one batch could not be read"
-
-        async def hold(connection: Connection) -> None:
-            await survived(connection, {(read.record.topic, read.record.partition) for read in reads})
-            await brakes.trip(connection, brakes.DEAD_LETTERS, reason)
-
-        await self._in_place(hold)
-        self._recent = Recent()
-        await self.wait_for_release()  # what a person has let pass does not count again
 
     async def _in_place(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         return await self._lanes.in_place(work, lambda: self.stopping)
-
-    async def wait_for_release(self) -> None:
-        """Wait, for as long as it takes, until a person has released what holds this consumer."""
-        while not self.stopping:
-            holding = await self._in_place(brakes.held)
-            self.held = holding[0][0] if holding else None
-            if self.held is None:
-                return
-            LOG.error("consumer_held", service=self._service.name, brake=self.held, reason=holding[0][1])
-            await asyncio.sleep(BRAKE_POLL_S)
-
-
-def split(reads: Sequence[Read], lanes: int) -> list[list[Read]]:
-    """Part a batch by partition number, so that a person's facts of all topics share a lane."""
-    lanes = min(lanes, 1 + len(reads) // LANE_RECORDS_MIN)
-    parts: dict[int, list[Read]] = {}
-    for read in reads:
-        parts.setdefault(read.record.partition % lanes, []).append(read)
-    return list(parts.values())

@@ -123,7 +123,7 @@ class Health:
             *waiting,
             Finding("started", "" if self._started() else "not yet"),
             Finding("lanes", self._lanes.trouble or ""),
-            Finding("brake", f"held: {self._consumer.held}" if self._consumer.held else ""),
+            Finding("brake", f"held: {self._consumer.holding.by}" if self._consumer.holding.by else ""),
         ]
 
     async def _within(self, name: str, ask: Callable[[], Any]) -> Finding:

@@ -207,7 +207,7 @@ class Host:
         await self._epochs.verify()
         async with self.database.transaction() as connection:
             held = await brakes.held(connection)
-        self._consumer.held = held[0][0] if held else None
+        self._consumer.holding.by = held[0][0] if held else None
 
     async def _start_loops(self) -> None:
         for loop in self._loops:

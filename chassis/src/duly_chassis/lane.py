@@ -22,6 +22,7 @@ from duly_chassis.service import Service
 from duly_chassis.traces import Traces, consumed
 from duly_contracts.decode import Fact
 
+LANE_RECORDS_MIN = 200  # below this, more commits cost more than lanes side by side win
 LOG = log("lane")
 T = TypeVar("T")
 
@@ -171,3 +172,12 @@ class Lanes:
 def place(read: Read) -> offsets.Partition:
     """Return the partition a record came from."""
     return read.record.topic, read.record.partition
+
+
+def parted(reads: Sequence[Read], lanes: int) -> list[list[Read]]:
+    """Part a batch by partition number, so that a person's facts of all topics share a lane."""
+    lanes = min(lanes, 1 + len(reads) // LANE_RECORDS_MIN)
+    parts: dict[int, list[Read]] = {}
+    for read in reads:
+        parts.setdefault(read.record.partition % lanes, []).append(read)
+    return list(parts.values())

@@ -11,6 +11,8 @@ from typing import Any
 
 import structlog
 
+from duly_chassis.seldom import Seldom
+
 MAIL = re.compile(r"[^\s<>\"'@]+@[^\s<>\"'@]+\.[A-Za-z]{2,}")
 PHONE = re.compile(r"\+\d{7,15}\b")
 PASSWORD_IN_URL = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
@@ -66,6 +68,7 @@ def configure(level: str) -> None:
             ],
         )
     )
+    handler.addFilter(Seldom(QUIET))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from duly_chassis import logs
+from duly_chassis import logs, seldom
 
 MAIL, PHONE, PASSWORD = "ada.canary@example.org", "+35312345678", "hunter2canary"
 CANARIES = (MAIL, PHONE, PASSWORD)
@@ -87,3 +87,34 @@ def test_ids_and_numbers_pass_untouched(capsys: pytest.CaptureFixture[str]) -> N
 
     [line] = lines(capsys)
     assert (line["topic"], line["offset"], line["ratio"]) == ("duly.training", 12_345_678, 0.5)
+
+
+def test_library_that_repeats_itself_is_written_once_and_then_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RELIABILITY section 9, C3: with its topics away aiokafka wrote 25,000 lines in 80 seconds."""
+    rewired()
+    now_s = [1_000.0]
+    monkeypatch.setattr("duly_chassis.seldom.time.monotonic", lambda: now_s[0])
+    aiokafka, own = logging.getLogger("aiokafka.cluster"), logs.log("unit")
+    for topic in ("a", "a", "b", "a"):
+        aiokafka.error("Topic %s not found", topic)
+        own.error("our own")
+    now_s[0] += seldom.EVERY_S
+    aiokafka.error("Topic %s not found", "a")
+
+    said = [line["event"] for line in lines(capsys)]
+    assert said.count("our own") == 4
+    assert [line for line in said if line != "our own"] == [
+        "Topic a not found",
+        "Topic b not found",
+        "Topic a not found (and 2 times more)",
+    ]
+
+
+def test_what_a_library_has_said_is_not_remembered_without_bounds() -> None:
+    few = seldom.Seldom(["aiokafka"])
+    for number in range(2 * seldom.SAYINGS_MAX):
+        assert few.filter(logging.LogRecord("aiokafka", logging.ERROR, "", 0, f"node {number}", (), None))
+
+    assert len(few._said) <= seldom.SAYINGS_MAX
