@@ -127,13 +127,15 @@ class Consumer:
 
     async def look_back(self) -> None:
         """Go back where another epoch has begun: after a rebuilt broker no record may come by which to notice it."""
+        if self._subscriber is None:  # this service listens to nothing
+            return
         try:
             given = {(place.topic, place.partition) for place in self._subscriber.consumer.assignment()}
         except AssertionError:  # not subscribed yet
             return
         back = await self._positions.outdated(given)
-        if back:
-            LOG.warning("gone_back", service=self._service.name, partitions=len(back))
+        if back:  # also whenever partitions are given in a later epoch: then it is where reading begins anyway
+            LOG.info("gone_back", service=self._service.name, partitions=len(back))
             self._seek(back)
 
     def _seek(self, offsets: Mapping[Partition, int]) -> None:

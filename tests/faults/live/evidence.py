@@ -25,6 +25,8 @@ from tests.faults.plan import BODY_BEGAN, REFUSED_FOR_GOOD
 
 SAMPLE = 60
 """So many accepted mails of each tenant are asked about as well, drawn by the seed."""
+DELETING_S = 2.0
+"""So long before it was noted may records have been deleted."""
 TOKEN = re.compile(r"\b(?:CNRY|TRNG)([a-z]+)[0-9A-Za-z]+")
 CANARY = re.compile(rb"cnry[a-z]+p?\d*", re.IGNORECASE)
 
@@ -150,8 +152,12 @@ def _read_faults(evidence: Evidence, place: Place) -> None:
 
 
 def acknowledged(place: Place, service: str) -> dict[str, float]:
-    """Find for each fact of the feeder's that was noted the first look at which a service had acknowledged it."""
+    """Find for each fact of the feeder's that was noted the first look at which a service had acknowledged it.
+
+    A record that was deleted before counts for nothing: its service goes on behind it without having heard it.
+    """
     looks = [look for look in read(place.note("watch")) if "done" in look]
+    blows = _deletions(place)
     found: dict[str, float] = {}
     for ack in read(place.note("acks")):  # told again after a loss: the first time counts
         where = f"{ack['place'][0]}[{ack['place'][1]}]"
@@ -161,24 +167,30 @@ def acknowledged(place: Place, service: str) -> dict[str, float]:
             if look["cluster"] == ack["cluster"] and look["done"][service].get(where, 0) > ack["offset"]
         )
         at = next(seen, None)
-        if at is not None:
+        gone = [one["at"] for one in blows.get((where, ack["cluster"]), ()) if ack["offset"] < one["before"]]
+        if at is not None and not (gone and min(gone) - DELETING_S <= at):
             found.setdefault(ack["id"], at)
     return found
 
 
 def deleted(place: Place) -> set[str]:
     """Find the facts of the feeder's whose record, as first told, was deleted from the log (C3)."""
-    before = {
-        (blow["target"], blow["cluster"]): blow["before"]
-        for blow in read(place.note("faults"))
-        if blow["deed"] == "deleted"
-    }
+    before = {where: max(one["before"] for one in blows) for where, blows in _deletions(place).items()}
     first = {ack["id"]: ack for ack in reversed([*read(place.note("acks"))])}
     return {
         event
         for event, ack in first.items()
         if ack["offset"] < before.get((f"{ack['place'][0]}[{ack['place'][1]}]", ack["cluster"]), 0)
     }
+
+
+def _deletions(place: Place) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """Read what was deleted from which log of which cluster: when, and before which offset."""
+    found: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for blow in read(place.note("faults")):
+        if blow["deed"] == "deleted":
+            found.setdefault((blow["target"], blow["cluster"]), []).append(blow)
+    return found
 
 
 def leaks(folders: Iterable[Path]) -> Iterable[str]:

@@ -1,13 +1,14 @@
 """The live checker reports every planted fault by its name, and nothing when all is well."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.faults.live.evidence import Accept, Evidence, Story, deleted, leaks
+from tests.faults.live.evidence import Accept, Evidence, Story, acknowledged, deleted, leaks
 from tests.faults.live.given import BURST, NOW, POLICY, UNTIL, accept, clean, facts, notices, raw
 from tests.faults.live.judge import check, report
 from tests.faults.live.place import Diary, Place
@@ -325,3 +326,21 @@ def test_story_and_truth_repeat_from_their_seed_and_tell_tenants_apart() -> None
     by_tenant = [{key[1:] for key in known if key.tenant == tenant} for tenant in ("acme", "bolt")]
     assert by_tenant[0] != by_tenant[1]
     assert POLICY.offsets_days == (14, 3)
+
+
+@pytest.mark.parametrize(("looked_at", "heard"), [(5.0, True), (30.0, False)], ids=["before", "after"])
+def test_stop_counts_as_heard_only_if_it_was_before_its_record_was_deleted(
+    tmp_path: Path, looked_at: float, heard: bool
+) -> None:
+    """C3: a service that goes on behind a gap has acknowledged what it never heard."""
+    place = Place(tmp_path)
+    place.create()
+    Diary(place.note("acks")).say(id="a", place=["t", 0], offset=4, cluster=0)
+    place.note("watch").write_text(
+        json.dumps({"at": looked_at, "cluster": 0, "done": {"messenger": {"t[0]": 5}}}) + "\n"
+    )
+    place.note("faults").write_text(
+        json.dumps({"at": 20.0, "deed": "deleted", "target": "t[0]", "before": 5, "cluster": 0}) + "\n"
+    )
+
+    assert acknowledged(place, "messenger") == ({"a": looked_at} if heard else {})
