@@ -16,6 +16,7 @@ import roster.settings
 from duly_chassis.clock import DrivenClock
 from duly_local.stack import Endpoints
 from messenger.bounces.door import BounceDoor
+from tests.integration.given_channels import policy
 from tests.support import callbacks, databases, kafka, toy
 from tests.support.bench import Bench, bench
 from tests.support.hosted import GROUP, Outside
@@ -138,3 +139,22 @@ async def door_fixture(messengers: Bench) -> AsyncIterator[BounceDoor]:
     await door.start(messengers.context())()
     yield door
     await door.close()
+
+
+@pytest.fixture
+def channel_settings(database_url: str, endpoints: Endpoints, tmp_path: Path) -> messenger.settings.Settings:
+    """Send to chat first, then as a text, then by mail."""
+    return messenger.settings.Settings(
+        database_url=database_url,
+        kafka_bootstrap=endpoints.kafka_bootstrap,
+        smtp_url="smtp://127.0.0.1:25",
+        channel_policy_file=policy(tmp_path),
+    )
+
+
+@pytest.fixture
+async def channelled(channel_settings: messenger.settings.Settings) -> AsyncIterator[Bench]:
+    """Open messenger's parts with that policy."""
+    service = messenger.app.build(channel_settings, DrivenClock(MOMENT))
+    async with bench(service, channel_settings, MOMENT) as opened:
+        yield opened

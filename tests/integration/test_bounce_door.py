@@ -18,18 +18,7 @@ from messenger.app import build
 from messenger.bounces.door import BounceDoor
 from messenger.bounces.dsn import MAIL_BYTES_MAX
 from messenger.orders import bounces as bounce_orders
-from tests.integration.given_bounces import (
-    FAILED,
-    OUTREACH,
-    SENT,
-    STATE,
-    STORY,
-    counted,
-    forged,
-    listed,
-    order,
-    sent,
-)
+from tests.integration.given_bounces import FAILED, OUTREACH, SENT, STATE, STORY, counted, forged, listed, order, sent
 from tests.support.bench import Bench
 from tests.support.post import ALWAYS
 from tests.support.returned import DOMAIN, KEY, PATH, delivered, notice

@@ -12,18 +12,7 @@ from messenger.bounces import taking
 from messenger.bounces.door import BounceDoor
 from messenger.channel import Accepted, Answer, InDoubt
 from messenger.orders import bounces as bounce_orders
-from tests.integration.given_bounces import (
-    FAILED,
-    OUTREACH,
-    SENT,
-    STATE,
-    STORY,
-    counted,
-    listed,
-    order,
-    sender,
-    sent,
-)
+from tests.integration.given_bounces import FAILED, OUTREACH, SENT, STATE, STORY, counted, listed, order, sender, sent
 from tests.support.bench import Bench
 from tests.support.post import ALWAYS, Post
 from tests.support.records import MOMENT, Tape, person, requested

@@ -10,18 +10,7 @@ from duly_chassis.web import Refusal
 from messenger import answers
 from messenger.orders import brakes as brake_orders
 from messenger.store import Store
-from tests.integration.given_brakes import (
-    A_SECOND,
-    BLOCKED,
-    STATE,
-    STORY,
-    ask,
-    due,
-    hold,
-    listed,
-    release,
-    rounds,
-)
+from tests.integration.given_brakes import A_SECOND, BLOCKED, STATE, STORY, ask, due, hold, listed, release, rounds
 from tests.support.bench import Bench
 from tests.support.post import Post, sender
 from tests.support.records import MOMENT, Tape, completed

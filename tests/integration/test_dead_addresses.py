@@ -10,15 +10,7 @@ from duly_chassis.web import Refusal
 from messenger import reading
 from messenger.bounces.door import BounceDoor
 from messenger.orders import bounces as bounce_orders
-from tests.integration.given_bounces import (
-    SENT,
-    STATE,
-    another,
-    listed,
-    order,
-    sender,
-    sent,
-)
+from tests.integration.given_bounces import SENT, STATE, another, listed, order, sender, sent
 from tests.support.bench import Bench
 from tests.support.post import Post
 from tests.support.records import MOMENT, Tape, person, requested

@@ -19,19 +19,7 @@ from duly_chassis.host import Host
 from duly_contracts import topics
 from tests.support import callbacks, http, kafka
 from tests.support.bench import Bench
-from tests.support.callbacks import (
-    FORM,
-    INBOUND,
-    NUMBER,
-    PUBLIC,
-    SLACK,
-    STATUS,
-    Open,
-    of_slack,
-    of_twilio,
-    send,
-    sid,
-)
+from tests.support.callbacks import FORM, INBOUND, NUMBER, PUBLIC, SLACK, STATUS, Open, of_slack, of_twilio, send, sid
 from tests.support.records import MOMENT
 
 pytestmark = pytest.mark.connected

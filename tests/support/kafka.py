@@ -64,8 +64,8 @@ async def delete_before_last(bootstrap: str, topic: str, partition: int) -> None
 
 
 async def delete_all(bootstrap: str, topics: Sequence[Topic]) -> None:
-    """Delete every record of these topics, as if the broker had lost them; offsets go on."""
-    await _delete(bootstrap, places(topics), but=0)
+    """Delete every record of these topics, as if the broker had lost them; offsets go on. None of compacted ones."""
+    await _delete(bootstrap, places([topic for topic in topics if not topic.compacted]), but=0)
 
 
 async def _delete(bootstrap: str, among: list[TopicPartition], but: int) -> None:

@@ -102,7 +102,7 @@ def build(settings: Settings, clock: Clock) -> Service[Store]:
         },
         acts=(
             Act("/v1/parked/send", orders.send),
-            Act("/v1/parked/settle", orders.settle),
+            Act("/v1/parked/settle", partial(orders.settle, hours=permitted)),
             Act("/v1/bounces/take", take, bounce_orders.TAKE_BYTES_MAX, bounce_orders.count),
             Act("/v1/bounces/revive", bounce_orders.revive),
             Act("/v1/blocks/lift", block_orders.lift),

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from duly_chassis.web import Refusal, needed
 from messenger.domain import Change, Outreach
+from messenger.planning import choosing
+from messenger.planning.hours import Hours
 from messenger.sending import outcomes
 from messenger.sending.ledger import Ledger
 
@@ -22,14 +24,19 @@ async def send(order: Mapping[str, Any], now: datetime, tx: Ledger) -> dict[str,
     return {"outreach_id": str(row.outreach_id), "state": "due"}
 
 
-async def settle(order: Mapping[str, Any], now: datetime, tx: Ledger) -> dict[str, str]:
-    """Close a parked message on a person's word: `as` is sent or not_sent."""
+async def settle(order: Mapping[str, Any], now: datetime, tx: Ledger, *, hours: Mapping[str, Hours]) -> dict[str, str]:
+    """Close a parked message on a person's word: `as` is sent or not_sent.
+
+    What was sent waits for its end as any other does, and goes on to its next channel where its policy says so.
+    """
     row = await _parked(tx, order)
     states = {"sent": "sent", "not_sent": "suppressed"}
     verdict = needed(order, "as")
     if verdict not in states:
         raise Refusal(HTTPStatus.BAD_REQUEST, "needs_as")
     change = Change(row, states[verdict], f"settled_as_{verdict}_by_person", attempt=row.attempt)
+    zone = (await tx.zones([(row.tenant_id, row.person_id)])).get((row.tenant_id, row.person_id))
+    change = choosing.awaiting(change, zone, hours[row.channel], now)
     outcomes.emit(await tx.change([change], now, who=needed(order, "by")), now, tx)
     return {"outreach_id": str(row.outreach_id), "state": change.state}
 
