@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from duly_chassis import outbox
+from duly_chassis.positions import UNPLACED, Moved
 from tests.support.bench import Bench
 from tests.support.records import Tape, assigned, completed, person
 from tests.support.toy import BREAK_A_RULE, RAISE, WRITE_NUL, Switches
@@ -25,6 +26,24 @@ async def test_redelivered_batch_changes_nothing_when_it_was_applied_before(toys
 
     assert await toys.column(HAPPENED) == ["a0", "a1", "a2", "a3"]
     assert await toys.column("SELECT next_offset FROM consumer_offsets") == [4]
+
+
+@pytest.mark.parametrize(("placed_in", "back"), [(0, {("duly.training", 0): 0}), (UNPLACED, {})], ids=["0", "none"])
+async def test_batch_of_another_epoch_is_not_applied(
+    toys: Bench, placed_in: int, back: dict[tuple[str, int], int]
+) -> None:
+    """RELIABILITY 5.6: read in the old log, or in a partition that was taken meanwhile: it comes again."""
+    tape = Tape()
+    await toys.apply(tape.record(assigned("a1"), "e1"))
+    await toys.outside.execute("UPDATE consumer_offsets SET epoch = 1, next_offset = 0")
+    batch = toys.reads([tape.record(assigned("a2"), "e2")])
+    with pytest.raises(Moved) as moved:
+        await toys.lanes.apply(batch, lambda: False, {("duly.training", 0): placed_in})
+
+    assert moved.value.back == back
+    assert await toys.column(HAPPENED) == ["a1"]
+    await toys.lanes.apply(batch, lambda: False, {("duly.training", 0): 1})
+    assert await toys.column(HAPPENED) == ["a1", "a2"]
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "in two batches"])

@@ -110,9 +110,10 @@ class Consumer:
         except Stopping:
             return
         except Moved as moved:
-            LOG.warning("gone_back", service=self._service.name, partitions=len(moved.back))
-            self._positions.forget(moved.back)
-            self._seek({**firsts(records), **moved.back})
+            begun = firsts(records)
+            LOG.warning("gone_back", service=self._service.name, partitions=len(begun))
+            self._positions.forget(begun)
+            self._seek({**begun, **moved.back})
             return
         self._starts.passed(records)
         for wake in self.committed if useful else ():

@@ -17,7 +17,7 @@ from duly_chassis.dead_letters import DeadLetter
 from duly_chassis.faults import Fault, fault, fingerprint, label
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
-from duly_chassis.positions import Moved
+from duly_chassis.positions import UNPLACED, Moved
 from duly_chassis.service import Service
 from duly_chassis.traces import Traces, consumed
 from duly_contracts.decode import Fact
@@ -114,9 +114,9 @@ class Lanes:
         async with self._database.transaction() as connection:
             partitions = {(read.record.topic, read.record.partition) for read in reads}
             stored = await offsets.lock(connection, partitions)
-            moved = {at: held.next_offset for at, held in stored.items() if epochs.get(at, held.epoch) != held.epoch}
-            if moved:
-                raise Moved(moved)
+            other = [at for at, held in stored.items() if epochs.get(at, held.epoch) != held.epoch]
+            if other:
+                raise Moved({at: stored[at].next_offset for at in other if epochs[at] != UNPLACED})
             expected = {at: held.next_offset for at, held in stored.items()}
             new = [read for read in reads if read.record.offset >= expected[place(read)]]
             if doubted and len(new) < len(reads):

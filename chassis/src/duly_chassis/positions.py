@@ -13,9 +13,11 @@ from duly_chassis.dead_letters import Raw
 from duly_chassis.offsets import Partition
 from duly_chassis.starts import InPlace
 
+UNPLACED = -1  # no epoch
+
 
 class Moved(Exception):
-    """What was read lies in another epoch, or behind what PostgreSQL wants first: these partitions go `back` there."""
+    """A batch lies in another epoch, or behind what PostgreSQL wants first: it comes again, some of it from `back`."""
 
     def __init__(self, back: Mapping[Partition, int]) -> None:
         super().__init__(f"{len(back)} partitions")
@@ -72,10 +74,13 @@ class Positions:
             raise Moved(back)
 
     def note(self, records: Sequence[Raw]) -> dict[Partition, int]:
-        """Remember where these records end; return the epoch of each of their partitions, as it was known now."""
+        """Remember where these records end; return the epoch of each of their partitions, as it is known now.
+
+        One that was taken, or doubted, while this batch waited has none: then the batch comes again.
+        """
         ends = {(record.topic, record.partition): record.offset + 1 for record in records}
         self._next |= ends
-        return {place: self._epochs[place] for place in ends}
+        return {place: self._epochs.get(place, UNPLACED) for place in ends}
 
     async def outdated(self, given: Collection[Partition]) -> dict[Partition, int]:
         """Return where to go on in those of which another epoch has begun since they were placed, and doubt them.

@@ -7,7 +7,7 @@ import pytest
 
 from duly_chassis.dead_letters import Raw
 from duly_chassis.offsets import Stored
-from duly_chassis.positions import Moved, Positions
+from duly_chassis.positions import UNPLACED, Moved, Positions
 from tests.support.records import Tape, assigned
 
 T = TypeVar("T")
@@ -95,3 +95,12 @@ async def test_epoch_that_begins_while_nothing_comes_is_gone_back_for() -> None:
     assert await positions.outdated({PLACE}) == {}, "it is doubtful now, and placed by its next record"
     with pytest.raises(Moved):
         await met(positions, 144)  # was in hand when another loop went back
+
+
+async def test_partition_that_is_taken_while_its_batch_waits_has_no_epoch() -> None:
+    """RELIABILITY 5.6: a rebalance in the middle of a batch must neither raise nor have it applied unplaced."""
+    positions = Positions(Rows(), set())
+    await met(positions, 7)
+    positions.begin_anew()
+
+    assert positions.note(records(8)) == {PLACE: UNPLACED}
