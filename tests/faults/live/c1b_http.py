@@ -70,6 +70,8 @@ class Talking:
     moving: bool = True
     """Messages are told that move on after a minute; not any more when nobody has to die over one."""
     asked: list[Asked] = field(default_factory=list)
+    saying: bool = True
+    """Somebody may still say STOP: who is asked a last time says it after `going` has ended."""
     stopped: list[str] = field(default_factory=list)
     """The numbers of those who said STOP, before they were heard."""
     blocks: dict[str, float] = field(default_factory=dict)
@@ -177,13 +179,14 @@ class Talking:
             self.stopped.append(mobile(TEXTS, number))
             said = {"MessageSid": f"SM{number:032x}", "From": self.stopped[-1], "To": SENDER, "Body": "STOP"}
             await self._called("/v1/twilio/inbound", said)
+        self.saying = False
 
     async def _watching(self) -> None:
         """See when the numbers of those who said STOP are blocked: all of them, as nobody here knows one by one."""
         connection, ends_at = await asyncpg.connect(self.rig.database_url), 0.0
         try:
-            while self.going or len(self.blocks) < len(self.stopped):
-                ends_at = time.monotonic() + WITHIN_S if self.going else ends_at
+            while self.saying or len(self.blocks) < len(self.stopped):
+                ends_at = time.monotonic() + WITHIN_S if self.saying else ends_at
                 if await connection.fetchval(BLOCKED, TEXTS) == len(self.stopped):
                     self.blocks |= {number: time.time() for number in self.stopped if number not in self.blocks}
                 if time.monotonic() > ends_at:
