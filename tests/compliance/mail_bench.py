@@ -14,7 +14,7 @@ from messenger.smtp.relay import SmtpSettings
 from tests.compliance.bench import CANARY, Deed
 from tests.unit.messenger.scripted_smtp import OK, Act, ScriptedSmtp, scripted_smtp
 
-ANSWER_S = 0.5
+ANSWER_S = 1.5
 WORDS: Mapping[Deed, tuple[str, Act]] = {
     Deed.ACCEPT: ("BODY", OK),
     Deed.REFUSE_FOR_NOW: ("BODY", b"451 4.3.0 canary@learners.example later\r\n"),

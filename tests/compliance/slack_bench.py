@@ -19,7 +19,7 @@ from tests.support.waiting import until
 
 TOKEN = "xoxb-canary-1"  # noqa: S105 - nobody's
 MAIL = f"{CANARY}@learners.example"
-ANSWER_S, SLOW_S, LATE_S = 1.0, 2.0, 2.5
+ANSWER_S, SLOW_S, LATE_S = 2.0, 4.0, 4.5
 LIES: Mapping[Deed, Lie | None] = {
     Deed.ACCEPT: None,
     Deed.REFUSE_FOR_NOW: Lie.TOO_MANY_SILENT,

@@ -19,7 +19,7 @@ from tests.compliance.bench import CANARY, Deed
 from tests.support.waiting import until
 
 TOKEN, NUMBER, SENDER = "canary-token-1", "+447400000001", "+447400999999"
-ANSWER_S, SLOW_S, LATE_S = 0.5, 1.0, 2.0
+ANSWER_S, SLOW_S, LATE_S = 1.5, 3.0, 4.0
 NOW = datetime(2014, 1, 17, 9, tzinfo=UTC)
 """A driven clock: nothing of a text's way may go by it."""
 LIES: Mapping[Deed, Lie | None] = {

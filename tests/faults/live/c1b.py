@@ -34,6 +34,7 @@ DEATHS = sum(len(plan.numbers) for plan in PLANS)
 SERVICES = {"reminders": 1, "messenger": 1, "roster": 1, "intake": 1}
 LIES = Shares(cut_before=2, cut_after=2)
 """Cut answers leave mails in doubt, which is what is parked."""
+LIE_MAILS = 3_000  # to the end: a life that is to die over its second parked batch needs doubts of two moments
 REACHED_WITHIN_S = 180.0
 LOOK_S = 0.05
 WAVE = Cast(people=20, assignments=70, feed_s=15)

@@ -76,6 +76,7 @@ CAMPAIGNS = {
         {c1b.DEED: 1_000},
         Cast(tenants=("acme", "bolt"), people=40, assignments=120, feed_s=40),
         c1b.LIES,
+        c1b.LIE_MAILS,
         services=c1b.SERVICES,
         settings=c1b.settings,
         nursery=NURSERY,
