@@ -28,11 +28,11 @@ from duly_chassis.lane import Lanes, parted
 from duly_chassis.logs import log
 from duly_chassis.metrics import Metrics
 from duly_chassis.offsets import Partition
-from duly_chassis.positions import Moved, Positions, firsts
+from duly_chassis.positions import Moved, Positions
 from duly_chassis.raw import unread, untouched
 from duly_chassis.service import Service
 from duly_chassis.settings import ServiceSettings
-from duly_chassis.starts import STARTS_ALONE_MAX, Starts, begin_alone
+from duly_chassis.starts import STARTS_ALONE_MAX, Starts, begin_alone, firsts
 from duly_contracts.decode import Decoder, Skip
 
 LOG = log("consumer")
@@ -165,8 +165,8 @@ class Consumer:
         suspects, rest = await self._starts.part(records, self._end_of)
         reads, dropped = [], 0
         for portion in suspects:
-            few = self._few(portion.records, epochs) if not portion.alone else self._alone(portion.records[0], epochs)
-            taken, known = await few
+            work = self._alone(portion.records[0], epochs) if portion.alone else self._few(portion.records, epochs)
+            taken, known = await work
             self._go_on()
             reads += taken
             dropped += known

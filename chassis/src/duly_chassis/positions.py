@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from duly_chassis import offsets
 from duly_chassis.dead_letters import Raw
 from duly_chassis.offsets import Partition
-from duly_chassis.starts import InPlace
+from duly_chassis.starts import InPlace, ends, firsts
 
 UNPLACED = -1  # no epoch
 
@@ -78,9 +78,9 @@ class Positions:
 
         One that was taken, or doubted, while this batch waited has none: then the batch comes again.
         """
-        ends = {(record.topic, record.partition): record.offset + 1 for record in records}
-        self._next |= ends
-        return {place: self._epochs.get(place, UNPLACED) for place in ends}
+        reached = ends(records)
+        self._next |= reached
+        return {place: self._epochs.get(place, UNPLACED) for place in reached}
 
     async def outdated(self, given: Collection[Partition]) -> dict[Partition, int]:
         """Return where to go on in those of which another epoch has begun since they were placed, and doubt them.
@@ -97,8 +97,3 @@ class Positions:
         self._told |= {place: stored[place].epoch for place in back}
         self.forget(back)
         return back
-
-
-def firsts(records: Sequence[Raw]) -> dict[Partition, int]:
-    """Return the first offset of each partition."""
-    return {(record.topic, record.partition): record.offset for record in reversed(records)}

@@ -76,7 +76,7 @@ class Starts:
         if unseen:
             begun = await self._in_place(lambda connection: unfinished(connection, unseen))
             self._killers |= await self._in_place(lambda connection: killers(connection, unseen))
-            first = {(record.topic, record.partition): record.offset for record in reversed(records)}
+            first = firsts(records)
             for place in unseen:
                 end, suspect = end_of(place), begun.get(place, range(0))
                 suspect = range(max(suspect.start, first[place]), suspect.stop)  # nothing stored: it starts at 0
@@ -132,6 +132,11 @@ def portions(suspects: Sequence[Raw], young: Mapping[Partition, Youth]) -> list[
         size = 1 if alone else FEW_RECORDS
         found += [Portion(own[first : first + size], alone) for first in range(0, len(own), size)]
     return found
+
+
+def firsts(records: Sequence[Raw]) -> dict[Partition, int]:
+    """Return the first offset of each partition."""
+    return {(record.topic, record.partition): record.offset for record in reversed(records)}
 
 
 def ends(records: Iterable[Raw]) -> dict[Partition, int]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from tests.faults.live.evidence import Accept, Evidence, Story, acknowledged, deleted, leaks
 from tests.faults.live.given import BURST, NOW, POLICY, UNTIL, accept, clean, facts, notices, raw
@@ -15,6 +16,7 @@ from tests.faults.live.place import Diary, Place
 from tests.faults.live.policy import Policy
 from tests.faults.live.standing import lives, single, stalls
 from tests.faults.live.truth import Key, Notice, expected, fold
+from tests.faults.live.watching import bounded
 from tests.faults.plan import IN_THE_OPEN, NO_TLS, TLS_FAILURES
 
 
@@ -344,3 +346,10 @@ def test_stop_counts_as_heard_only_if_it_was_before_its_record_was_deleted(
     )
 
     assert acknowledged(place, "messenger") == ({"a": looked_at} if heard else {})
+
+
+def test_acknowledgement_in_a_new_cluster_counts_only_as_far_as_its_records_were_applied() -> None:
+    """C3: one that was on its way when everything was lost is taken by the broker that comes next."""
+    one, two, three = (TopicPartition("t", number) for number in range(3))
+
+    assert bounded({one: 142, two: 7, three: 3}, {two: 9, three: 2}) == {one: 0, two: 7, three: 2}

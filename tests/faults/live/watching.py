@@ -6,6 +6,7 @@ PostgreSQL is asked as well: an acknowledgement that was on its way is taken by 
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
@@ -105,9 +106,14 @@ class Watcher:
                     cluster,
                 )
                 applied = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-                known.update({place: min(offset, applied.get(place, 0)) for place, offset in known.items()})
+                known.update(bounded(known, applied))
         finally:
             await connection.close()
+
+
+def bounded(known: Mapping[TopicPartition, int], applied: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """Return what was acknowledged, as far as it was applied since the loss."""
+    return {place: min(offset, applied.get(place, 0)) for place, offset in known.items()}
 
 
 def _of(service: str, ends: dict[TopicPartition, int]) -> list[TopicPartition]:
